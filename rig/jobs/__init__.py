@@ -1,0 +1,1 @@
+"""The job engine: jobs, streams, OTA updates and downloads."""

@@ -1,0 +1,29 @@
+"""What comes of a device's request: answers to the requester, and news for who subscribes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that only the requesting connection gets (job service §1.8)."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A `notify` or `notify-next`, published through the broker (job service §1.6, §1.7)."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The replies in their order, then the notifications in theirs."""
+
+    replies: tuple[Reply, ...] = ()
+    notifications: tuple[Notification, ...] = ()

@@ -1,0 +1,156 @@
+"""The recorder: every channel writes into it, scenarios wait on it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rig.trace.event import Event, Header
+
+Predicate = Callable[[Event], bool]
+
+_EVENTS_SHOWN = 5
+
+
+class TraceTimeout(TimeoutError):  # noqa: N818 - it says what it is
+    """The event that somebody waited for did not come in time."""
+
+
+@dataclass
+class _Waiter:
+    """Somebody who sleeps until an event satisfies the predicate, or the predicate fails."""
+
+    predicate: Predicate
+    woken: threading.Event = field(default_factory=threading.Event)
+    event: Event | None = None
+    error: Exception | None = None
+
+    def offer(self, event: Event) -> bool:
+        """Show the waiter one more event; True when it needs no further ones."""
+        try:
+            if not self.predicate(event):
+                return False
+            self.event = event
+        except Exception as error:
+            self.error = error
+        self.woken.set()
+        return True
+
+
+class Recorder:
+    """One trace in the making. Any thread may record, wait, and read.
+
+    `monotonic` gives seconds; the first event happens at `t` = 0.
+    """
+
+    def __init__(self, header: Header, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.header = header
+        self._monotonic = monotonic
+        self._lock = threading.RLock()
+        self._events: list[Event] = []
+        self._waiters: list[_Waiter] = []
+        self._begin: float | None = None
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All events so far."""
+        with self._lock:
+            return tuple(self._events)
+
+    def record(
+        self,
+        channel: str,
+        kind: str,
+        *,
+        dir: str | None = None,
+        conn: int | None = None,
+        boot: int | None = None,
+        **data: Any,
+    ) -> Event:
+        """Append an event that happens now; `data` are its further keys, as JSON values."""
+        with self._lock:
+            now = self._monotonic()
+            if self._begin is None:
+                self._begin = now
+            # Reading the clock inside the lock keeps `t` from decreasing between threads.
+            event = Event(now - self._begin, channel, kind, dir, conn, boot, data)
+            self._events.append(event)
+            # Waiters are asked here, not woken to look for themselves: waking a thread for each
+            # of hundreds of packets would cost more than the packets.
+            if self._waiters:
+                self._waiters = [waiter for waiter in self._waiters if not waiter.offer(event)]
+            return event
+
+    def wait(
+        self, predicate: Predicate, timeout: float, since: int = 0, what: str | None = None
+    ) -> Event:
+        """The first event from position `since` on that satisfies, waiting at most `timeout` s.
+
+        The predicate sees each event once and in order, also those still to come, and may run in
+        the thread that records. Raises `TraceTimeout`, or whatever the predicate raises.
+        """
+        waiter = _Waiter(predicate)
+        with self._lock:
+            if not any(waiter.offer(event) for event in self._events[since:]):
+                self._waiters.append(waiter)
+        if not waiter.woken.wait(timeout):
+            with self._lock:
+                # It may have been satisfied between the timeout and the lock.
+                if not waiter.woken.is_set():
+                    self._waiters.remove(waiter)
+        if waiter.error is not None:
+            raise waiter.error
+        if waiter.event is None:
+            raise TraceTimeout(self._timeout_text(what or _name(predicate), timeout, since))
+        return waiter.event
+
+    def save(self, path: Path) -> None:
+        """Write the trace file: the header, then one event a line."""
+        with path.open("w", encoding="utf-8") as file:
+            file.write(f"{self.header.to_json()}\n")
+            file.writelines(f"{event.to_json()}\n" for event in self.events)
+
+    def _timeout_text(self, what: str, timeout: float, since: int) -> str:
+        events = self.events
+        seen = events[since:]
+        last = "; ".join(event.brief() for event in seen[-_EVENTS_SHOWN:]) or "none"
+        return (
+            f"no event was {what} within {timeout:g} s "
+            f"({len(seen)} events seen since event {since}, the last: {last})"
+        )
+
+
+class RecorderSwitch:
+    """A recorder that stands for the current one, so that a gateway outlives a scenario."""
+
+    def __init__(self, recorder: Recorder | None = None) -> None:
+        self._recorder = recorder
+
+    def use(self, recorder: Recorder | None) -> None:
+        """Record into this recorder from now on; None drops what happens between scenarios."""
+        self._recorder = recorder
+
+    def record(
+        self,
+        channel: str,
+        kind: str,
+        *,
+        dir: str | None = None,
+        conn: int | None = None,
+        boot: int | None = None,
+        **data: Any,
+    ) -> Event | None:
+        """Record into the current recorder; None when there is none."""
+        recorder = self._recorder
+        if recorder is None:
+            return None
+        return recorder.record(channel, kind, dir=dir, conn=conn, boot=boot, **data)
+
+
+def _name(predicate: Predicate) -> str:
+    name = getattr(predicate, "__qualname__", type(predicate).__qualname__)
+    return f"as {name} wants it"
