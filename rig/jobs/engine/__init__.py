@@ -1,0 +1,39 @@
+"""The job engine's core: values in, values out, no clock, no store, no sockets."""
+
+from rig.jobs.engine.answers import (
+    Answer,
+    Change,
+    Code,
+    Decision,
+    Described,
+    Done,
+    NextChanged,
+    PendingChanged,
+    PendingList,
+    Refused,
+    Updated,
+)
+from rig.jobs.engine.model import Execution, ExecutionKey, Job, State
+from rig.jobs.engine.status import ExecutionStatus, JobStatus
+from rig.jobs.engine.transition import transition
+
+__all__ = [
+    "Answer",
+    "Change",
+    "Code",
+    "Decision",
+    "Described",
+    "Done",
+    "Execution",
+    "ExecutionKey",
+    "ExecutionStatus",
+    "Job",
+    "JobStatus",
+    "NextChanged",
+    "PendingChanged",
+    "PendingList",
+    "Refused",
+    "State",
+    "Updated",
+    "transition",
+]

@@ -1,0 +1,103 @@
+"""What the engine decides: the new state, answers as values, and what changed for whom.
+
+The faces (device MQTT, control REST) write these in their own words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from rig.jobs.engine.model import Execution, Job, State
+
+
+class Code(Enum):
+    """Why a command was refused: the nine of §1.5, then those only the control plane has."""
+
+    INVALID_TOPIC = "InvalidTopic"
+    INVALID_JSON = "InvalidJson"
+    INVALID_REQUEST = "InvalidRequest"
+    INVALID_STATE_TRANSITION = "InvalidStateTransition"
+    RESOURCE_NOT_FOUND = "ResourceNotFound"
+    VERSION_MISMATCH = "VersionMismatch"
+    INTERNAL_ERROR = "InternalError"
+    REQUEST_THROTTLED = "RequestThrottled"
+    TERMINAL_STATE_REACHED = "TerminalStateReached"
+    RESOURCE_ALREADY_EXISTS = "ResourceAlreadyExists"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The command changed nothing; `execution` where the code says what state it met (§1.5)."""
+
+    code: Code
+    message: str
+    execution: Execution | None = None
+
+
+@dataclass(frozen=True)
+class PendingList:
+    """The pending executions in their order."""
+
+    executions: tuple[Execution, ...]
+
+
+@dataclass(frozen=True)
+class Described:
+    """An execution as it is now, or none pending; `job` when its document is wanted."""
+
+    execution: Execution | None
+    job: Job | None
+    names_thing: bool = False
+    """start-next answers name the thing, others do not (§1.3)."""
+
+
+@dataclass(frozen=True)
+class Updated:
+    """An accepted update with what the device asked to be told."""
+
+    execution: Execution | None
+    job: Job | None
+
+
+@dataclass(frozen=True)
+class Done:
+    """A control command was carried out; `job` as it now is, None when it is gone."""
+
+    job: Job | None = None
+
+
+Answer = Refused | PendingList | Described | Updated | Done
+
+
+@dataclass(frozen=True)
+class PendingChanged:
+    """An execution entered or left the pending list (`notify`, §1.6)."""
+
+    thing: str
+    pending: tuple[Execution, ...]
+
+
+@dataclass(frozen=True)
+class NextChanged:
+    """Another execution than before is the first one pending (`notify-next`, §1.7)."""
+
+    thing: str
+    execution: Execution | None
+
+
+Change = PendingChanged | NextChanged
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The outcome of one command."""
+
+    state: State
+    replies: tuple[Answer, ...]
+    notifications: tuple[Change, ...] = ()
+
+    @property
+    def answer(self) -> Answer:
+        """The one reply that every command has."""
+        return self.replies[0]

@@ -1,0 +1,125 @@
+"""The tables. Nothing in here is peculiar to SQLite: PostgreSQL takes the same."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
+
+things = Table(
+    "things",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("thing_id", String(36), nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+certificates = Table(
+    "certificates",
+    metadata,
+    Column("certificate_id", String(64), primary_key=True),
+    Column("pem", Text),
+    Column("active", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+thing_principals = Table(
+    "thing_principals",
+    metadata,
+    Column("certificate_id", ForeignKey("certificates.certificate_id"), primary_key=True),
+    Column("thing", ForeignKey("things.name"), primary_key=True),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("streams", JSON, nullable=False),
+    Column("targets", JSON, nullable=False),
+    Column("status", String(24), nullable=False),
+    Column("continuous", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("last_updated_at", Double, nullable=False),
+    Column("completed_at", Double),
+    Column("force_canceled", Boolean, nullable=False),
+    Column("reason_code", String(128)),
+    Column("comment", Text),
+    Column("in_progress_timeout_minutes", Integer),
+    Column("presign_seconds", Integer, nullable=False),
+    Column("counts", JSON, nullable=False),
+)
+
+executions = Table(
+    "executions",
+    metadata,
+    Column("thing", String(128), primary_key=True),
+    Column("job_id", ForeignKey("jobs.job_id"), primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("sequence", BigInteger, nullable=False, unique=True),
+    Column("status", String(16), nullable=False),
+    Column("pending", Boolean, nullable=False),
+    Column("status_details", JSON, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("queued_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("last_updated_at", Double, nullable=False),
+    Column("in_progress_deadline", Double),
+    Column("step_deadline", Double),
+    Column("deadline", Double),
+    Column("force_canceled", Boolean, nullable=False),
+    Index("executions_pending", "thing", "pending"),
+    Index("executions_job", "job_id"),
+    Index("executions_deadline", "deadline"),
+)
+"""`pending` and `deadline` follow from the other columns; they are there to be searched."""
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("stream_id", String(128), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("description", Text),
+    Column("created_at", Double, nullable=False),
+)
+
+stream_files = Table(
+    "stream_files",
+    metadata,
+    Column("stream_id", ForeignKey("streams.stream_id"), primary_key=True),
+    Column("file_id", Integer, primary_key=True),
+    Column("bucket", String(63), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
+)
+
+ota_updates = Table(
+    "ota_updates",
+    metadata,
+    Column("update_id", String(128), primary_key=True),
+    Column("job_id", String(64), nullable=False),
+    Column("stream_id", String(128)),
+    Column("description", Text),
+    Column("targets", JSON, nullable=False),
+    Column("protocols", JSON, nullable=False),
+    Column("files", JSON, nullable=False),
+    Column("created_at", Double, nullable=False),
+)

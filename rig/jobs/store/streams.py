@@ -1,0 +1,67 @@
+"""Streams and OTA updates."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, insert, select
+
+from rig.jobs.store import schema
+from rig.jobs.store.records import OtaUpdateRecord, StreamFile, StreamRecord
+from rig.jobs.store.rows import ota_update_of, row_of_ota_update
+
+
+class StreamQueries:
+    """The part of a transaction that knows streams and OTA updates."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add_stream(self, stream: StreamRecord) -> None:
+        self._connection.execute(
+            insert(schema.streams).values(
+                stream_id=stream.stream_id,
+                version=stream.version,
+                description=stream.description,
+                created_at=stream.created_at,
+            )
+        )
+        rows = [
+            {
+                "stream_id": stream.stream_id,
+                "file_id": file.file_id,
+                "bucket": file.bucket,
+                "key": file.key,
+                "size": file.size,
+                "digest": file.digest,
+            }
+            for file in stream.files
+        ]
+        self._connection.execute(insert(schema.stream_files), rows)
+
+    def stream(self, stream_id: str) -> StreamRecord | None:
+        query = select(schema.streams).where(schema.streams.c.stream_id == stream_id)
+        row = self._connection.execute(query).mappings().first()
+        if row is None:
+            return None
+        table = schema.stream_files
+        files = self._connection.execute(
+            select(table).where(table.c.stream_id == stream_id).order_by(table.c.file_id)
+        ).mappings()
+        return StreamRecord(
+            stream_id=stream_id,
+            version=row["version"],
+            description=row["description"],
+            created_at=row["created_at"],
+            files=tuple(
+                StreamFile(f["file_id"], f["bucket"], f["key"], f["size"], f["digest"])
+                for f in files
+            ),
+        )
+
+    def add_ota_update(self, record: OtaUpdateRecord) -> None:
+        self._connection.execute(insert(schema.ota_updates).values(row_of_ota_update(record)))
+
+    def ota_update(self, update_id: str) -> OtaUpdateRecord | None:
+        table = schema.ota_updates
+        query = select(table).where(table.c.update_id == update_id)
+        row = self._connection.execute(query).mappings().first()
+        return None if row is None else ota_update_of(row)
