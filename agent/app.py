@@ -70,7 +70,7 @@ class Application:
         self._commands: CommandReader | None = CommandReader()
         self._user_suspended = False
         self._user_stopped = False
-        self._greeted = 0
+        self._greet_after: int | None = None
         self._reasks = 0
 
         fs = OsFilesystem()
@@ -120,8 +120,8 @@ class Application:
                 break
             say("ota: the agent gave up; starting it again")
             self._start()
-        if self._greeted == 0 and self.mqtt.requests:
-            self._greeted = self.mqtt.requests
+        if self._greet_after is not None and self.mqtt.requests > self._greet_after:
+            self._greet_after = None
             say("ota: connected")
 
     def _wait(self, *, with_commands: bool, limit: float | None = None) -> None:
@@ -183,6 +183,7 @@ class Application:
         A lost connection suspends by the bare event: the self-test timer goes on, so a pending
         image that loses its connection is not guarded any longer than one that keeps it.
         """
+        self._greet_after = self.mqtt.requests
         state = self.agent.get_state()
         if state is State.INIT:
             self._start()

@@ -8,14 +8,17 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, SocketLike
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.config import MqttEndpoint
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import SocketLike
 
 KEEPALIVE_S: Final = 60
 CONNECT_TIMEOUT_S: Final = 3.0

@@ -67,9 +67,9 @@ def execution_number(raw: bytes) -> int | None:
 def _take_download_job(
     m: Machine, document: JobDocument, execution: Execution, raw: bytes
 ) -> OtaErr:
-    """Continue, replace or begin a download. Never while the running image is on trial: the reset
-    lets the boot loader go back to the old image, which then does the job."""
-    if m.platform.image_state() is PalImageState.PENDING_COMMIT:
+    """Continue, replace or begin a download. Never while the running image is on trial or refused:
+    the reset lets the boot loader go back to the old image, which then does the job."""
+    if m.platform.image_state() in (PalImageState.PENDING_COMMIT, PalImageState.INVALID):
         m.platform.reset()
         return OtaErr.IMAGE_STATE_MISMATCH
     transfer = m.transfer

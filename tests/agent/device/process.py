@@ -102,6 +102,7 @@ class DeviceProcess:
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
@@ -141,9 +142,12 @@ class DeviceProcess:
             return bool(found)
 
         with self._changed:
-            ok = self._changed.wait_for(search, timeout_s)
-        assert ok, f"not on the console in {timeout_s} s: {self.lines[-20:]}"
+            self._changed.wait_for(lambda: search() or self._ended(), timeout_s)
+        assert found, f"not on the console in {timeout_s} s: {self.lines[-20:]}"
         return found[0]
+
+    def _ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
 
     def boots(self) -> list[str]:
         """What the boot loader said, without the markers."""
@@ -159,3 +163,6 @@ class DeviceProcess:
             with self._changed:
                 self.lines.append(raw.decode().rstrip("\n"))
                 self._changed.notify_all()
+        process.wait()
+        with self._changed:
+            self._changed.notify_all()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -46,7 +47,9 @@ class Job:
 class ScriptedCloud:
     """Serves on a free port of the loopback interface until closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        """With ``tls`` the connection is encrypted."""
+        self._tls = tls
         self.jobs: list[Job] = []
         self.done: list[Job] = []
         self.published: list[tuple[str, bytes, int]] = []
@@ -132,8 +135,10 @@ class ScriptedCloud:
             except OSError:
                 return
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._peer = peer
             try:
+                if self._tls is not None:
+                    peer = self._tls.wrap_socket(peer, server_side=True)
+                self._peer = peer
                 with peer, peer.makefile("rb") as stream:
                     while self._packet(stream):
                         with self._changed:
@@ -148,11 +153,16 @@ class ScriptedCloud:
             return False
         length, shift, more = 0, 0, True
         while more:
-            byte = stream.read(1)[0]
+            digit = stream.read(1)
+            if not digit:
+                return False
+            byte = digit[0]
             length |= (byte & 0x7F) << shift
             shift += 7
             more = bool(byte & 0x80)
         body = stream.read(length)
+        if len(body) < length:
+            return False
         kind, flags = head[0] >> 4, head[0] & 0xF
         if kind == 1:
             self.connections += 1

@@ -131,6 +131,11 @@ def test_only_a_pending_image_is_guarded(pal: PalImageState, starts: bool) -> No
     assert ("TIMER self_test 16" in booted(pal).log) == starts
 
 
+def test_refused_image_does_not_download_either() -> None:
+    world = booted(PalImageState.INVALID)
+    assert world.notify(job_document()) == ["PAL reset"]
+
+
 def test_ineffective_reset_never_leads_to_a_download() -> None:
     world = booted()
     for number in range(3):
