@@ -6,6 +6,7 @@ answers, hold the stream, or cut the connection.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -189,7 +190,8 @@ class ScriptedCloud:
         if topic == PREFIX + "jobs/$next/get":
             self._answer(json.loads(rest))
         elif topic.endswith("/update"):
-            self._update(topic.split("/")[4], json.loads(rest))
+            with contextlib.suppress(ValueError):
+                self._update(topic.split("/")[4], json.loads(rest))
         elif topic.endswith("/get/cbor") and not self.mute_stream:
             self._blocks(topic, cbor2.loads(rest))
 
