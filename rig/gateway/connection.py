@@ -1,0 +1,412 @@
+"""The asyncio shell around one device's `Session`: sockets, time, buffers, faults, the trace."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
+
+from rig.errors import BenchError
+from rig.gateway import session as acts
+from rig.gateway.broker_link import HIGH_WATER, BrokerLink
+from rig.gateway.codec import Connect, Decoder, MalformedPacket, Packet, encode
+from rig.gateway.endpoint import BrokerEndpoint
+from rig.gateway.faults import Direction, FaultPlan, Passage
+from rig.gateway.recording import KIND_OF, packet_keys
+from rig.gateway.service import DeviceService
+from rig.gateway.session import Session, State
+from rig.jobs.outcome import Notification
+from rig.trace import RecorderSwitch
+
+# A client must send CONNECT in a reasonable time (MQTT 3.1.1 §3.1).
+CONNECT_PATIENCE_S = 10.0
+# How long a device may take to read the last bytes of a connection that the gateway ends.
+FAREWELL_S = 1.0
+# What a hold may keep back on one connection; a device that asks again and again stops there.
+MAX_HELD_BYTES = 16 * 1024 * 1024
+
+
+class Host(Protocol):
+    """What a connection needs of its gateway."""
+
+    broker: BrokerEndpoint
+    service: DeviceService
+    recorder: RecorderSwitch
+    faults: FaultPlan
+    max_packet: int
+
+    async def take_seat(self, connection: DeviceConnection, thing: str) -> None:
+        """Become the one connection of the client id, when the one before is fully gone."""
+
+    def leave(self, connection: DeviceConnection) -> None:
+        """The connection and its link to the broker are gone."""
+
+    def notify(self, notification: Notification) -> None: ...
+
+    def fail(self, error: Exception) -> None:
+        """The bench itself failed in serving a device."""
+
+
+class DeviceConnection(asyncio.Protocol):
+    """One device's connection and its link to the broker.
+
+    `identify` tells, from the transport, which things the peer has proved to be. `gone` is set
+    when nothing is left of the connection, neither here nor at the broker.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        raw: socket.socket,
+        identify: Callable[[asyncio.Transport, str], bool],
+        host: Host,
+    ) -> None:
+        self.number = number
+        self.gone = asyncio.Event()
+        self._raw = raw
+        self._identify = identify
+        self._host = host
+        self._loop = asyncio.get_running_loop()
+        self._session = Session(self._may_connect)
+        self._decoder = Decoder(host.max_packet)
+        self._transport: asyncio.Transport | None = None
+        self._link: BrokerLink | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._pending: deque[Packet] = deque()
+        self._malformed: str | None = None
+        self._out: list[Packet] = []
+        self._forward: list[Packet] = []
+        self._held: deque[tuple[str, Direction, Packet]] = deque()
+        self._held_bytes = 0
+        self._device_full = False
+        self._broker_full = False
+        self._alive = True
+        self._pumping = False
+        self._graceful = False
+        self._finished = False
+        self._last_heard = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def thing(self) -> str | None:
+        """The thing that the connection has proved to be, once it has."""
+        return self._session.thing
+
+    def close(self, reason: str) -> None:
+        """End the connection as if the network had: the will is published."""
+        if self._alive:
+            self._end("to_device", reason)
+            self._settle()
+
+    def release(self, name: str) -> None:
+        """Let go what a fault of this name holds back, in its order."""
+        held, self._held = self._held, deque()
+        self._held_bytes = 0
+        for each in held:
+            hold, direction, packet = each
+            if hold != name:
+                self._held.append(each)
+                self._held_bytes += _size(packet)
+            elif direction == "to_device":
+                self._out.append(packet)
+            else:
+                self._perform(self._session.on_device(packet))
+        self._flush()
+        self._settle()
+
+    # -- asyncio.Protocol: the device ----------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=HIGH_WATER)
+        self._set_timer(CONNECT_PATIENCE_S, self._check_connected)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._alive:
+            return
+        self._take_in(data)
+        self._pump()
+
+    def pause_writing(self) -> None:
+        self._device_full = True
+        self._adjust_reading()
+
+    def resume_writing(self) -> None:
+        self._device_full = False
+        self._pump()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._alive:
+            if exc is not None:
+                self._salvage()
+            self._end("from_device", str(exc or "closed by the device"), keep_pending=True)
+        self._settle()
+
+    def _take_in(self, data: bytes) -> None:
+        self._last_heard = self._loop.time()
+        try:
+            packets: Sequence[Packet] = self._decoder.feed(data)
+        except MalformedPacket as error:
+            packets = error.before
+            self._malformed = str(error)
+        for packet in packets:
+            self._record("from_device", packet)
+        self._pending.extend(packets)
+
+    def _salvage(self) -> None:
+        """Read what the device sent before it reset the connection.
+
+        When writing fails, asyncio drops what has arrived meanwhile unread: it may be the
+        status that a device publishes just before it restarts. Only a plain socket can be read.
+        """
+        assert self._transport is not None
+        if self._transport.get_extra_info("ssl_object") is not None:
+            return
+        try:
+            while self._malformed is None and (data := self._raw.recv(65536)):
+                self._take_in(data)
+        except OSError:
+            return
+
+    # -- LinkListener: the broker --------------------------------------------------------------
+
+    def broker_opened(self, session_present: bool) -> None:
+        self._perform(self._session.broker_opened(session_present))
+        self._flush()
+        if self._session.keepalive and self._alive:
+            self._set_timer(1.5 * self._session.keepalive, self._check_alive)
+        self._pump()
+
+    def broker_packets(self, packets: Sequence[Packet]) -> None:
+        for packet in packets:
+            self._perform(self._session.on_broker(packet))
+        self._flush()
+        self._settle()
+
+    def broker_full(self, full: bool) -> None:
+        self._broker_full = full
+        self._pump()
+
+    def broker_lost(self, why: str) -> None:
+        if self._alive:
+            self._host.recorder.record("rig", "NOTE", conn=self.number, text=why)
+        if self._session.state is State.OPENING:
+            self._perform(self._session.broker_refused(why))
+        else:
+            self._perform(self._session.broker_lost(why))
+        self._flush()
+        self._settle()
+
+    def broker_gone(self) -> None:
+        self._link = None
+        self._settle()
+
+    # -- the session ---------------------------------------------------------------------------
+
+    def _may_connect(self, thing: str) -> bool:
+        assert self._transport is not None
+        try:
+            return self._identify(self._transport, thing)
+        except Exception as error:
+            self._host.fail(error)
+            return False
+
+    def _pump(self) -> None:
+        """Show the session what has come from the device, as far as there is room for it."""
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            while self._pending and not self._must_wait:
+                packet = self._pending.popleft()
+                for passed in self._through_faults("from_device", packet):
+                    self._perform(self._session.on_device(passed))
+                self._flush()
+            if self._malformed is not None and not self._pending and self._alive:
+                self._end("to_device", f"malformed MQTT: {self._malformed}")
+        finally:
+            self._pumping = False
+        self._adjust_reading()
+        self._settle()
+
+    @property
+    def _must_wait(self) -> bool:
+        if self._session.state is State.OPENING:
+            return True
+        return self._alive and (self._device_full or self._broker_full)
+
+    def _adjust_reading(self) -> None:
+        transport = self._transport
+        if not self._alive or transport is None or transport.is_closing():
+            return
+        if self._pending or self._must_wait:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
+        if self._link is not None:
+            self._link.pause(self._device_full)
+
+    def _perform(self, todo: Iterable[acts.Act]) -> None:
+        for act in todo:
+            match act:
+                case acts.Send(packet):
+                    self._out.extend(self._through_faults("to_device", packet))
+                case acts.Forward(packet):
+                    self._forward.append(packet)
+                case acts.Ask():
+                    self._perform(self._ask(act))
+                case acts.Notify(notification):
+                    self._host.notify(notification)
+                case acts.OpenBroker():
+                    self._opening = self._loop.create_task(self._open(act))
+                case acts.Close(reason, graceful):
+                    self._graceful = graceful
+                    self._end("from_device" if graceful else "to_device", reason)
+
+    def _ask(self, ask: acts.Ask) -> Iterator[acts.Act]:
+        request = ask.request
+        try:
+            outcome = self._host.service.handle(ask.thing, request.topic, request.payload)
+        except Exception as error:
+            # Not acknowledged: the device will ask again, elsewhere or when the bench is mended.
+            self._host.fail(error)
+            self._end("to_device", f"the job service failed: {type(error).__name__}: {error}")
+            return iter(())
+        return self._session.answer(request, outcome)
+
+    async def _open(self, act: acts.OpenBroker) -> None:
+        await self._host.take_seat(self, act.connect.client_id)
+        link = BrokerLink(self._host.broker, act.connect, self)
+        self._link = link
+        try:
+            await link.open()
+        except BenchError as error:
+            self._link = None
+            self.broker_lost(str(error))
+
+    # -- packets out ---------------------------------------------------------------------------
+
+    def _through_faults(self, direction: Direction, packet: Packet) -> tuple[Packet, ...]:
+        thing = packet.client_id if isinstance(packet, Connect) else self._session.thing
+        passage = self._host.faults.judge(direction, packet, thing)
+        if passage.fault is None:
+            return passage.packets
+        self._record_fault(direction, packet, passage)
+        if passage.close:
+            self._break()
+        elif passage.hold is not None:
+            self._held_bytes += _size(packet)
+            if self._held_bytes <= MAX_HELD_BYTES:
+                self._held.append((passage.hold, direction, packet))
+            return ()
+        return passage.packets
+
+    def _flush(self) -> None:
+        """Write what has gathered: one write to the device, one to the broker."""
+        if self._forward:
+            forward, self._forward = self._forward, []
+            if self._link is not None:
+                self._link.send(forward)
+        if self._out:
+            out, self._out = self._out, []
+            transport = self._transport
+            if not self._alive or transport is None or transport.is_closing():
+                return
+            transport.write(b"".join(map(encode, out)))
+            # A failed write closes the transport: nothing of it reached the device.
+            if not transport.is_closing():
+                for packet in out:
+                    self._record("to_device", packet)
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def _break(self) -> None:
+        """End the connection as a fault wants it: after the packets before, with none after."""
+        self._end("to_device", "a fault closed the connection")
+
+    def _end(self, direction: Direction, reason: str, keep_pending: bool = False) -> None:
+        """Nothing more passes to the device. What it has sent before it left still counts."""
+        if not self._alive:
+            return
+        self._flush()
+        self._alive = False
+        if not keep_pending:
+            self._pending.clear()
+        self._host.recorder.record(
+            "mqtt", "TCP_CLOSE", dir=direction, conn=self.number, reason=reason
+        )
+        transport = self._transport
+        if transport is None:
+            return
+        transport.close()
+        self._set_timer(FAREWELL_S, transport.abort)
+
+    def _settle(self) -> None:
+        """Once the device is gone: finish its last packets, then its link, then say so."""
+        if self._alive or self._finished or self._session.state is State.OPENING:
+            return
+        if self._pumping:
+            return
+        if self._pending:
+            self._pump()
+            return
+        self._perform(self._session.end())
+        self._flush()
+        if self._link is not None:
+            self._link.close(self._graceful)
+            return
+        self._finished = True
+        self._held.clear()
+        self._host.leave(self)
+        self.gone.set()
+
+    # -- time ----------------------------------------------------------------------------------
+
+    def _check_connected(self) -> None:
+        if self._session.state is State.NEW:
+            self.close(f"no CONNECT within {CONNECT_PATIENCE_S:g} s")
+
+    def _check_alive(self) -> None:
+        limit = 1.5 * self._session.keepalive
+        # While the gateway itself does not read, silence says nothing of the device.
+        deaf = self._broker_full and not self._device_full
+        silent = 0.0 if deaf else self._loop.time() - self._last_heard
+        if silent >= limit:
+            self.close(f"silent for 1.5 times its keep-alive of {self._session.keepalive} s")
+        elif self._alive:
+            self._set_timer(limit - silent, self._check_alive)
+
+    def _set_timer(self, seconds: float, callback: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, callback)
+
+    # -- the trace -----------------------------------------------------------------------------
+
+    def _record(self, direction: Direction, packet: Packet) -> None:
+        self._host.recorder.record(
+            "mqtt", KIND_OF[type(packet)], dir=direction, conn=self.number, **packet_keys(packet)
+        )
+
+    def _record_fault(self, direction: Direction, packet: Packet, passage: Passage) -> None:
+        assert passage.fault is not None
+        keys = packet_keys(packet)
+        self._host.recorder.record(
+            "rig",
+            "FAULT",
+            dir=direction,
+            conn=self.number,
+            action=type(passage.fault.action).__name__,
+            packet=KIND_OF[type(packet)],
+            nth=passage.nth,
+            **{key: keys[key] for key in ("topic", "pid", "payload") if key in keys},
+        )
+
+
+def _size(packet: Packet) -> int:
+    return len(encode(packet))

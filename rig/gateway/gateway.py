@@ -1,0 +1,236 @@
+"""The gateway: listeners, the connections of the devices, and who sits in which seat."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import logging
+import socket
+import ssl
+from collections.abc import Coroutine
+
+from rig.errors import UsageError
+from rig.gateway.connection import DeviceConnection
+from rig.gateway.faults import FaultPlan
+from rig.gateway.publisher import Publisher
+from rig.gateway.service import DeviceService, Registry
+from rig.gateway.settings import GatewaySettings
+from rig.jobs.outcome import Notification
+from rig.trace import RecorderSwitch
+
+_log = logging.getLogger(__name__)
+
+HANDSHAKE_PATIENCE_S = 10.0
+_BACKLOG = 128
+# How long to leave a listener alone that cannot accept, for want of file descriptors.
+_ACCEPT_PAUSE_S = 0.1
+
+
+class Gateway:
+    """Ends the devices' connections, answers their requests, records and disturbs.
+
+    All methods belong to the event loop that `start` ran in.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        service: DeviceService,
+        registry: Registry,
+        recorder: RecorderSwitch,
+        faults: FaultPlan | None = None,
+    ) -> None:
+        self.broker = settings.broker
+        self.service = service
+        self.recorder = recorder
+        self.faults = faults or FaultPlan()
+        self.max_packet = settings.max_packet
+        # The first failure of the bench itself; a run with one certifies nothing.
+        self.failure: Exception | None = None
+        self._settings = settings
+        self._registry = registry
+        self._publisher = Publisher(settings.broker)
+        self._numbers = itertools.count(1)
+        self._connections: set[DeviceConnection] = set()
+        self._seats: dict[str, DeviceConnection] = {}
+        self._listeners: dict[str, socket.socket] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def tls_port(self) -> int | None:
+        """The TLS listener's port in fact, None without one."""
+        return self._port("TLS")
+
+    @property
+    def plain_port(self) -> int | None:
+        """The plain listener's port in fact, None without one."""
+        return self._port("plain")
+
+    async def start(self) -> None:
+        """Reach the broker and listen. Raises `UsageError` and `BenchError`."""
+        settings = self._settings
+        settings.check()
+        context = None if settings.tls_port is None else settings.tls_context()
+        self._loop = asyncio.get_running_loop()
+        await self._publisher.start()
+        self.faults.on_release(self._released)
+        try:
+            for name, port, tls in (
+                ("TLS", settings.tls_port, context),
+                ("plain", settings.plain_port, None),
+            ):
+                if port is not None:
+                    listener = self._listeners[name] = _listen(settings.host, port, name)
+                    self._spawn(self._accept(listener, tls))
+        except UsageError:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop listening, end all connections and wait until nothing is left of them."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for listener in self._listeners.values():
+            listener.close()
+        self._listeners.clear()
+        for connection in tuple(self._connections):
+            connection.close("the gateway stops")
+        while self._connections:
+            await next(iter(self._connections)).gone.wait()
+        if self._loop is not None:
+            self._loop = None
+            self.faults.forget_listener(self._released)
+        await self._publisher.stop()
+
+    async def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
+        """Publish through the broker; returns when the broker has acknowledged it."""
+        await self._publisher.publish(topic, payload, qos)
+
+    async def drop(self, thing: str) -> None:
+        """End the thing's connection, if it has one, and wait until nothing is left of it."""
+        connection = self._seats.get(thing)
+        if connection is not None:
+            connection.close("dropped by the rig")
+            await connection.gone.wait()
+
+    # -- for connections -----------------------------------------------------------------------
+
+    async def take_seat(self, connection: DeviceConnection, thing: str) -> None:
+        """See `Host`. The newest connection wins (MQTT 3.1.1 §3.1.4)."""
+        while (holder := self._seats.get(thing)) is not None:
+            holder.close(f"connection {connection.number} took over the client id")
+            await holder.gone.wait()
+        self._seats[thing] = connection
+
+    def leave(self, connection: DeviceConnection) -> None:
+        self._connections.discard(connection)
+        if connection.thing is not None and self._seats.get(connection.thing) is connection:
+            del self._seats[connection.thing]
+
+    def notify(self, notification: Notification) -> None:
+        self._publisher.publish(notification.topic, notification.payload)
+
+    def fail(self, error: Exception) -> None:
+        self.failure = self.failure or error
+        self.recorder.record("rig", "BENCH_ERROR", text=f"{type(error).__name__}: {error}")
+        _log.error("serving a device failed", exc_info=error)
+
+    # -- listening -----------------------------------------------------------------------------
+
+    async def _accept(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:
+        assert self._loop is not None
+        while True:
+            try:
+                sock, peer = await self._loop.sock_accept(listener)
+            except OSError as error:
+                _log.warning("cannot accept a connection: %s", error)
+                await asyncio.sleep(_ACCEPT_PAUSE_S)
+                continue
+            self._spawn(self._serve(sock, f"{peer[0]}:{peer[1]}", context))
+
+    async def _serve(self, sock: socket.socket, peer: str, context: ssl.SSLContext | None) -> None:
+        assert self._loop is not None
+        number = next(self._numbers)
+        tls = context is not None
+        self.recorder.record("mqtt", "TCP_OPEN", dir="from_device", conn=number, peer=peer, tls=tls)
+        identify = self._certified if tls else self._claimed
+        connection = DeviceConnection(number, sock, identify, self)
+        self._connections.add(connection)
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: connection,
+                sock,
+                ssl=context,
+                ssl_handshake_timeout=HANDSHAKE_PATIENCE_S if tls else None,
+            )
+        except OSError as error:
+            # Among them ssl.SSLError: no certificate, an untrusted one, not TLS at all.
+            sock.close()
+            reason = getattr(error, "reason", None) or str(error)
+            connection.close(f"TLS handshake failed: {reason}")
+        except asyncio.CancelledError:
+            sock.close()
+            raise
+
+    def _certified(self, transport: asyncio.Transport, thing: str) -> bool:
+        """TLS identity: the things of the client's certificate (job service §8.2 A2)."""
+        certificate = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        if not certificate:
+            return False
+        fingerprint = hashlib.sha256(certificate).hexdigest()
+        return thing in self._registry.things_of_certificate(fingerprint)
+
+    def _claimed(self, _transport: asyncio.Transport, thing: str) -> bool:
+        """Plain identity, on loopback only: the client id is believed."""
+        return self._registry.has_thing(thing)
+
+    # -- within --------------------------------------------------------------------------------
+
+    def _released(self, name: str) -> None:
+        """A hold was released, in whichever thread."""
+        loop = self._loop
+        if loop is not None:
+            loop.call_soon_threadsafe(self._release, name)
+
+    def _release(self, name: str) -> None:
+        for connection in tuple(self._connections):
+            connection.release(name)
+
+    def _port(self, name: str) -> int | None:
+        listener = self._listeners.get(name)
+        return None if listener is None else int(listener.getsockname()[1])
+
+    def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:
+        assert self._loop is not None
+        task = self._loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _listen(host: str, port: int, name: str) -> socket.socket:
+    """A listening socket. Raises `UsageError`."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen for {name} MQTT on {host}:{port}: {error.strerror or error}; "
+            "give an address of this machine"
+        ) from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setblocking(False)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise UsageError(
+            f"cannot listen for {name} MQTT on {host}:{port}: {error.strerror}; "
+            "choose another port, or end the program that uses it"
+        ) from None
+    return listener
