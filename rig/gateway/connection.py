@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from rig.errors import BenchError
+from rig.gateway import policy
 from rig.gateway import session as acts
 from rig.gateway.broker_link import HIGH_WATER, BrokerLink
 from rig.gateway.codec import Connect, Decoder, MalformedPacket, Packet, encode
@@ -24,6 +25,8 @@ from rig.trace import RecorderSwitch
 CONNECT_PATIENCE_S = 10.0
 # How long a device may take to read the last bytes of a connection that the gateway ends.
 FAREWELL_S = 1.0
+# Packets that one device may have looked at in a row before the others' turn.
+SLICE = 16
 # What a hold may keep back on one connection; a device that asks again and again stops there.
 MAX_HELD_BYTES = 16 * 1024 * 1024
 
@@ -84,6 +87,7 @@ class DeviceConnection(asyncio.Protocol):
         self._broker_full = False
         self._alive = True
         self._pumping = False
+        self._pump_scheduled = False
         self._graceful = False
         self._finished = False
         self._last_heard = self._loop.time()
@@ -222,17 +226,30 @@ class DeviceConnection(asyncio.Protocol):
             return
         self._pumping = True
         try:
-            while self._pending and not self._must_wait:
+            for _ in range(SLICE):
+                if not self._pending or self._must_wait:
+                    break
                 packet = self._pending.popleft()
                 for passed in self._through_faults("from_device", packet):
                     self._perform(self._session.on_device(passed))
                 self._flush()
+            else:
+                self._pump_later()
             if self._malformed is not None and not self._pending and self._alive:
                 self._end("to_device", f"malformed MQTT: {self._malformed}")
         finally:
             self._pumping = False
         self._adjust_reading()
         self._settle()
+
+    def _pump_later(self) -> None:
+        if not self._pump_scheduled:
+            self._pump_scheduled = True
+            self._loop.call_soon(self._pump_again)
+
+    def _pump_again(self) -> None:
+        self._pump_scheduled = False
+        self._pump()
 
     @property
     def _must_wait(self) -> bool:
@@ -270,6 +287,8 @@ class DeviceConnection(asyncio.Protocol):
 
     def _ask(self, ask: acts.Ask) -> Iterator[acts.Act]:
         request = ask.request
+        if not self._alive and not policy.changes_something(request.topic):
+            return iter(())
         try:
             outcome = self._host.service.handle(ask.thing, request.topic, request.payload)
         except Exception as error:
@@ -353,7 +372,7 @@ class DeviceConnection(asyncio.Protocol):
         if self._pumping:
             return
         if self._pending:
-            self._pump()
+            self._pump_later()
             return
         self._perform(self._session.end())
         self._flush()

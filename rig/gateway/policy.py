@@ -22,6 +22,9 @@ REQUESTS = frozenset(
     }
 )
 
+# Those that change a job; the others only read.
+CHANGES = frozenset({ReservedApi.START_NEXT, ReservedApi.UPDATE})
+
 # The only topics of `$aws/…` that are ordinary publishes and so may come from the broker (A7).
 NEWS = frozenset({ReservedApi.NOTIFY, ReservedApi.NOTIFY_NEXT})
 
@@ -42,6 +45,12 @@ def decide_publish(thing: str, topic: str) -> PublishDecision:
     if reserved is not None and reserved.thing == thing and reserved.api in REQUESTS:
         return PublishDecision.REQUEST
     return PublishDecision.REFUSE
+
+
+def changes_something(topic: str) -> bool:
+    """Whether a request matters even if nobody is left to hear the answer."""
+    reserved = parse_reserved(topic)
+    return reserved is not None and reserved.api in CHANGES
 
 
 def may_leave_will(thing: str, topic: str) -> bool:

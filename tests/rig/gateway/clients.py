@@ -107,7 +107,7 @@ class Paho:
     def vanish(self) -> None:
         """Leave without DISCONNECT."""
         sock = self._client.socket()
-        assert sock is not None
+        assert isinstance(sock, socket.socket)
         sock.shutdown(socket.SHUT_RDWR)
         assert self.disconnected.wait(PATIENCE_S)
         self._client.loop_stop()
@@ -167,6 +167,13 @@ class Bare:
         while (packet := self.receive_or_end()) is not None:
             packets.append(packet)
         return packets
+
+    def receive_until_end_of_bytes(self) -> bool:
+        """Read, as bytes, until the peer ends the connection."""
+        with contextlib.suppress(ConnectionResetError):
+            while self.socket.recv(1 << 16):
+                pass
+        return True
 
     def reset(self) -> None:
         """End the connection with RST, as a device does that loses its state."""

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from rig.gateway.codec import Puback, Publish, Suback, Subscribe
+from rig.gateway.codec import Connect, Puback, Publish, Suback, Subscribe
 from rig.jobs.outcome import Outcome, Reply
-from tests.rig.gateway.conftest import World
+from tests.rig.gateway.world import World
 
 NEXT = "$aws/things/thing1/jobs/$next/get"
 UPDATE = "$aws/things/thing1/jobs/job1/update"
@@ -143,8 +143,6 @@ def test_a_status_counts_even_if_the_device_resets_right_after_it(world: World) 
 
 def test_a_status_counts_even_if_sent_before_connack(world: World) -> None:
     """CONNECT, status and reset in one breath (MQTT 3.1.1 §3.1.4 lets a client not wait)."""
-    from rig.gateway.codec import Connect
-
     watcher = world.connected("thing2")
     watcher.subscribe("said")
     device = world.bare()
