@@ -127,7 +127,7 @@ class Transaction(RegistryQueries, StreamQueries):
             some = concerned[start : start + _CHUNK]
             query = select(table).where(table.c.thing.in_(some), table.c.pending)
             state = _merged(state, self._state(query))
-        job = self._job(job_id)
+        job = self.job(job_id)
         return state if job is None else state.with_job(job)
 
     def load_overdue(self, now: float) -> State:
@@ -192,7 +192,7 @@ class Transaction(RegistryQueries, StreamQueries):
             for table in (schema.executions, schema.jobs):
                 self._connection.execute(delete(table).where(table.c.job_id == job_id))
 
-    def _job(self, job_id: str) -> Job | None:
+    def job(self, job_id: str) -> Job | None:
         query = select(schema.jobs).where(schema.jobs.c.job_id == job_id)
         row = self._connection.execute(query).mappings().first()
         return None if row is None else job_of(row)

@@ -1,0 +1,30 @@
+"""Amazon resource names (job service §7.1)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from rig.jobs.control.errors import INVALID_REQUEST, ControlError
+from rig.jobs.settings import JobSettings
+
+_ARN = re.compile(r"arn:aws:iot:[a-z0-9-]*:[0-9]*:(?P<kind>[a-z]+)/(?P<name>.+)")
+
+
+@dataclass(frozen=True)
+class Arns:
+    """Makes the ARNs of one region and account."""
+
+    settings: JobSettings
+
+    def make(self, kind: str, name: str) -> str:
+        """`kind` is for example `thing`, `job`, `cert`, `otaupdate`."""
+        return f"arn:aws:iot:{self.settings.region}:{self.settings.account}:{kind}/{name}"
+
+
+def name_in(arn: object, kind: str) -> str:
+    """The name in an ARN of this kind; raises `ControlError`."""
+    match = _ARN.fullmatch(arn) if isinstance(arn, str) else None
+    if match is None or match["kind"] != kind:
+        raise ControlError(INVALID_REQUEST, f"{arn!r} is not the ARN of a {kind}")
+    return match["name"]

@@ -1,0 +1,434 @@
+"""The job service as one object: devices' requests, the registry, and control commands.
+
+Any thread may call it. Every change is one transaction that is committed before the answer is
+returned; nothing a device sends makes it raise.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from agent.protocol import topics
+
+from rig.clock import Clock
+from rig.errors import UsageError
+from rig.jobs import messages, ota_update, placeholders
+from rig.jobs.device_requests import DeviceRequests
+from rig.jobs.engine import (
+    Answer,
+    Change,
+    Code,
+    Decision,
+    Execution,
+    Job,
+    NextChanged,
+    Refused,
+    State,
+    transition,
+)
+from rig.jobs.engine.commands import (
+    CancelExecution,
+    CancelJob,
+    ControlCommand,
+    CreateJob,
+    DeleteExecution,
+    DeleteJob,
+    Tick,
+)
+from rig.jobs.names import check_job_id, check_thing_name, streams_named
+from rig.jobs.objects import ObjectStore, StoredObject
+from rig.jobs.ota_update import OtaFile, OtaUpdate, OtaUpdateSpec
+from rig.jobs.outcome import Notification, Outcome
+from rig.jobs.presign import Presigner
+from rig.jobs.refusal import RefusalError
+from rig.jobs.settings import JobSettings
+from rig.jobs.store import OtaUpdateRecord, Store, StreamRecord, ThingRecord, Transaction
+from rig.jobs.streams import StreamServer
+
+_log = logging.getLogger(__name__)
+
+Publish = Callable[[Notification], None]
+ExecutionView = Execution
+
+
+class JobService:
+    """Jobs, streams and OTA updates over one store.
+
+    `random_id` gives new UUID texts. Without a `presigner` no update can be offered by HTTP.
+    Control commands raise `UsageError` for bad input and publish their notifications through the
+    callback of `on_notification`; device requests return theirs.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        objects: ObjectStore,
+        clock: Clock,
+        settings: JobSettings,
+        random_id: Callable[[], str],
+        presigner: Presigner | None = None,
+    ) -> None:
+        self._store = store
+        self.objects = objects
+        self._clock = clock
+        self.settings = settings
+        self._random_id = random_id
+        self._presigner = presigner
+        self._publish: Publish | None = None
+        # One at a time: the database would serialise them anyway, and caches stay simple.
+        self._lock = threading.RLock()
+        self._streams = StreamServer(store, objects, settings)
+        self._requests = DeviceRequests(
+            store, clock, settings, self._streams, self._document_text, self._notifications
+        )
+
+    def on_notification(self, publish: Publish) -> None:
+        """Publish the notifications of control commands through this callback.
+
+        It is called in the thread of the command, after the commit and outside every lock.
+        """
+        self._publish = publish
+
+    # -- DeviceService and Registry -------------------------------------------------------------
+
+    def handle(self, thing: str, topic: str, payload: bytes) -> Outcome:
+        """Answer a request that a device published; never raises (job service §1, §4)."""
+        with self._lock:
+            return self._requests.handle(thing, topic, payload)
+
+    def things_of_certificate(self, sha256_hex: str) -> frozenset[str]:
+        """The things that this certificate stands for (§8.2 A2)."""
+        with self._lock, self._store.transaction() as transaction:
+            return transaction.things_of_certificate(sha256_hex)
+
+    def has_thing(self, name: str) -> bool:
+        with self._lock, self._store.transaction() as transaction:
+            return transaction.thing(name) is not None
+
+    # -- registry -------------------------------------------------------------------------------
+
+    def create_thing(self, name: str) -> ThingRecord:
+        """Register the thing; the same one again if it is there already."""
+        check_thing_name(name)
+        with self._lock, self._store.transaction() as transaction:
+            found = transaction.thing(name)
+            if found is None:
+                found = ThingRecord(name, self._random_id(), self._clock.now())
+                transaction.add_thing(found)
+            return found
+
+    def list_things(self) -> tuple[ThingRecord, ...]:
+        with self._lock, self._store.transaction() as transaction:
+            return transaction.things()
+
+    def describe_thing(self, name: str) -> ThingRecord | None:
+        with self._lock, self._store.transaction() as transaction:
+            return transaction.thing(name)
+
+    def register_certificate(
+        self, sha256_hex: str, pem: str | None = None, *, active: bool = True
+    ) -> None:
+        """Make the certificate known; it stands for no thing yet."""
+        with self._lock, self._store.transaction() as transaction:
+            transaction.add_certificate(sha256_hex, self._clock.now(), pem=pem, active=active)
+
+    def attach_certificate(self, thing: str, sha256_hex: str) -> None:
+        """Let the certificate stand for the thing; it is registered if it was not."""
+        with self._lock, self._store.transaction() as transaction:
+            self._known_thing(transaction, thing)
+            transaction.add_certificate(sha256_hex, self._clock.now(), pem=None, active=True)
+            transaction.attach(sha256_hex, thing)
+
+    def has_certificate(self, sha256_hex: str) -> bool:
+        with self._lock, self._store.transaction() as transaction:
+            return transaction.has_certificate(sha256_hex)
+
+    # -- objects, streams, OTA updates ----------------------------------------------------------
+
+    def put_object(self, bucket: str, key: str, data: bytes) -> StoredObject:
+        return self.objects.put(bucket, key, data)
+
+    def make_document(
+        self, files: Sequence[OtaFile], protocols: Sequence[str] = ("MQTT",)
+    ) -> dict[str, Any]:
+        """The document of an update with these files, and its stream, but no job (§5.2)."""
+        ota_update.check_protocols(protocols)
+        with self._lock, self._store.transaction() as transaction:
+            return self._make_document(transaction, files, protocols)[0]
+
+    def create_ota_update(self, spec: OtaUpdateSpec) -> OtaUpdate:
+        """Make the stream and the job of an update (§5.1): all of it, or none and `UsageError`."""
+        ota_update.check_spec(spec)
+        now = self._clock.now()
+        job_id = f"{ota_update.JOB_ID_PREFIX}{spec.update_id}"
+        with self._lock:
+            with self._store.transaction() as transaction:
+                if transaction.ota_update(spec.update_id) is not None:
+                    raise RefusalError(
+                        Code.RESOURCE_ALREADY_EXISTS,
+                        f"the OTA update {spec.update_id} exists already: take another id",
+                    )
+                document, stream_id = self._make_document(transaction, spec.files, spec.protocols)
+                job = self._job(
+                    job_id,
+                    spec.things,
+                    _compact(document),
+                    presign_seconds=spec.presign_seconds or self.settings.presign_seconds,
+                    in_progress_timeout_minutes=spec.in_progress_timeout_minutes,
+                )
+                decision = self._create(transaction, job)
+                transaction.add_ota_update(
+                    OtaUpdateRecord(
+                        spec.update_id,
+                        job_id,
+                        spec.things,
+                        spec.protocols,
+                        now,
+                        stream_id,
+                        spec.description,
+                        tuple(_file_record(file, stream_id) for file in spec.files),
+                    )
+                )
+            notifications = self._notifications(decision, now)
+            self._streams.forget_access()
+        self._send(notifications)
+        return OtaUpdate(spec.update_id, job_id, stream_id, document)
+
+    def ota_update(self, update_id: str) -> OtaUpdateRecord | None:
+        with self._lock, self._store.transaction() as transaction:
+            return transaction.ota_update(update_id)
+
+    # -- jobs -----------------------------------------------------------------------------------
+
+    def create_job(
+        self,
+        job_id: str,
+        things: Sequence[str],
+        document: str | Mapping[str, Any],
+        *,
+        in_progress_timeout_minutes: int | None = None,
+    ) -> Job:
+        """Make a job. A document given as text is delivered as just that text, right or wrong."""
+        text = document if isinstance(document, str) else _compact(document)
+        job = self._job(
+            job_id, tuple(things), text, in_progress_timeout_minutes=in_progress_timeout_minutes
+        )
+        with self._lock:
+            with self._store.transaction() as transaction:
+                decision = self._create(transaction, job)
+            notifications = self._notifications(decision, self._clock.now())
+            self._streams.forget_access()
+        self._send(notifications)
+        return decision.state.jobs[job_id]
+
+    def cancel_job(
+        self,
+        job_id: str,
+        force: bool = False,
+        *,
+        reason_code: str | None = None,
+        comment: str | None = None,
+    ) -> Job | None:
+        """Cancel what is queued, with `force` also what is in progress (§2.2)."""
+        command = CancelJob(job_id, force, reason_code, comment)
+        return self._control(command, lambda t: t.load_job(job_id)).state.jobs.get(job_id)
+
+    def delete_job(self, job_id: str, force: bool = False) -> None:
+        """Delete an ended job, with `force` any (§2.2)."""
+        self._control(DeleteJob(job_id, force), lambda t: t.load_job(job_id))
+
+    def cancel_execution(
+        self,
+        thing: str,
+        job_id: str,
+        force: bool = False,
+        *,
+        expected_version: int | None = None,
+        status_details: Mapping[str, str] | None = None,
+    ) -> None:
+        """Cancel one thing's latest execution (§2.1)."""
+        command = CancelExecution(thing, job_id, force, expected_version, status_details)
+        self._control(command, lambda t: t.load_thing(thing, job_id))
+
+    def delete_execution(self, thing: str, job_id: str, number: int, force: bool = False) -> None:
+        """Delete one execution (§2.1)."""
+        command = DeleteExecution(thing, job_id, number, force)
+        self._control(command, lambda t: t.load_thing(thing, job_id))
+
+    def tick(self) -> None:
+        """Time out what is past its deadline (§3.3); to be called every few seconds."""
+        now = self._clock.now()
+        self._control(Tick(), lambda t: t.load_overdue(now))
+
+    def describe_job(self, job_id: str) -> Job | None:
+        with self._lock, self._store.transaction() as transaction:
+            return transaction.job(job_id)
+
+    def describe_execution(
+        self, thing: str, job_id: str, number: int | None = None
+    ) -> ExecutionView | None:
+        """The thing's latest execution of the job, or the one with this number."""
+        with self._lock, self._store.transaction() as transaction:
+            return transaction.load_thing(thing, job_id).find(thing, job_id, number)
+
+    def pending(self, thing: str) -> tuple[ExecutionView, ...]:
+        """The thing's pending executions in their order."""
+        with self._lock, self._store.transaction() as transaction:
+            return transaction.load_thing(thing).pending(thing)
+
+    def seconds_left(self, execution: ExecutionView) -> int | None:
+        """Until it times out; None if no timer runs (§3.3)."""
+        deadline = execution.deadline
+        return None if deadline is None else max(0, int(deadline - self._clock.now()))
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _control(self, command: ControlCommand, load: Callable[[Transaction], State]) -> Decision:
+        now = self._clock.now()
+        with self._lock:
+            with self._store.transaction() as transaction:
+                before = load(transaction)
+                decision = transition(before, command, now)
+                _raise_refusal(decision.answer)
+                transaction.save(before, decision.state)
+            if decision.state is not before:
+                self._streams.forget_access()
+            notifications = self._notifications(decision, now)
+        self._send(notifications)
+        return decision
+
+    def _create(self, transaction: Transaction, job: Job) -> Decision:
+        for thing in job.targets:
+            self._known_thing(transaction, thing)
+        before = transaction.load_job(job.job_id, job.targets)
+        command = CreateJob(job, job.targets, transaction.next_sequence())
+        decision = transition(before, command, job.created_at)
+        _raise_refusal(decision.answer)
+        transaction.save(before, decision.state)
+        return decision
+
+    def _job(
+        self,
+        job_id: str,
+        things: tuple[str, ...],
+        document: str,
+        *,
+        presign_seconds: int | None = None,
+        in_progress_timeout_minutes: int | None = None,
+    ) -> Job:
+        check_job_id(job_id)
+        limit = self.settings.max_document_characters
+        if len(document) > limit:
+            raise UsageError(
+                f"the document of job {job_id} has {len(document)} characters, "
+                f"at most {limit} are allowed"
+            )
+        try:
+            document.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"the document of job {job_id} is not proper Unicode") from error
+        now = self._clock.now()
+        job = Job(
+            job_id,
+            document,
+            now,
+            now,
+            targets=tuple(dict.fromkeys(things)),
+            streams=streams_named(document),
+            in_progress_timeout_minutes=in_progress_timeout_minutes,
+        )
+        return job if presign_seconds is None else replace(job, presign_seconds=presign_seconds)
+
+    def _make_document(
+        self, transaction: Transaction, files: Sequence[OtaFile], protocols: Sequence[str]
+    ) -> tuple[dict[str, Any], str | None]:
+        stored = [ota_update.open_file(file, self.objects, self.settings) for file in files]
+        if "HTTP" in protocols:
+            self._check_urls(files)
+        stream_id = None
+        if "MQTT" in protocols:
+            stream_id = f"{ota_update.STREAM_ID_PREFIX}{self._random_id()}"
+            files_of_stream = ota_update.stream_files(stored)
+            transaction.add_stream(StreamRecord(stream_id, files_of_stream, self._clock.now()))
+        document = ota_update.make_document(
+            files, stored, protocols, stream_id, self.settings.region
+        )
+        return document, stream_id
+
+    def _check_urls(self, files: Sequence[OtaFile]) -> None:
+        """Refuses keys whose URL would not fit into a device's buffer (trap 15)."""
+        if self._presigner is None:
+            raise UsageError("there is no download server: offer the update by MQTT only")
+        limit = self.settings.max_url_characters
+        for file in files:
+            url = self._presigner.url(file.bucket, file.key, self.settings.presign_seconds)
+            if len(url) > limit:
+                raise UsageError(
+                    f"the download URL of {file.bucket}/{file.key} would have {len(url)} "
+                    f"characters, at most {limit} are allowed: take a shorter key"
+                )
+
+    def _known_thing(self, transaction: Transaction, name: str) -> None:
+        if transaction.thing(name) is None:
+            raise RefusalError(Code.RESOURCE_NOT_FOUND, f"there is no thing {name}: create it")
+
+    def _document_text(self, job: Job) -> str:
+        """The document as it is delivered now: every URL fresh (§3.5)."""
+        presigner = self._presigner
+        if presigner is None:
+            return job.document
+        return placeholders.resolve(
+            job.document,
+            lambda bucket, key: presigner.url(bucket, key, job.presign_seconds),
+        )
+
+    def _notifications(self, decision: Decision, now: float) -> tuple[Notification, ...]:
+        return tuple(
+            self._notification(change, decision.state, now) for change in decision.notifications
+        )
+
+    def _notification(self, change: Change, state: State, now: float) -> Notification:
+        job = None
+        topic = topics.notify(change.thing)
+        if isinstance(change, NextChanged):
+            topic = topics.notify_next(change.thing)
+            if change.execution is not None:
+                job = state.jobs[change.execution.job_id]
+        payload = messages.notification(
+            change, job, now, self._document_text, self.settings.max_jobs_in_notify
+        )
+        return Notification(topic, payload)
+
+    def _send(self, notifications: Sequence[Notification]) -> None:
+        if self._publish is None:
+            return
+        for notification in notifications:
+            self._publish(notification)
+
+
+def _raise_refusal(answer: Answer) -> None:
+    if isinstance(answer, Refused):
+        raise RefusalError(answer.code, answer.message)
+
+
+def _compact(document: Mapping[str, Any]) -> str:
+    """JSON without blanks: devices keep parts of its text in small buffers (trap 14)."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+
+
+def _file_record(file: OtaFile, stream_id: str | None) -> dict[str, object]:
+    """The file as GetOTAUpdate shows it (§5.3)."""
+    return {
+        "fileName": file.file_name,
+        "bucket": file.bucket,
+        "key": file.key,
+        "fileType": file.file_type,
+        "streamId": stream_id,
+        "certFile": file.cert_file,
+        "attributes": dict(file.attributes),
+    }

@@ -1,0 +1,91 @@
+"""Payloads of stream requests: read with the shared codec, then held against the limits (§4.4)."""
+
+from __future__ import annotations
+
+import json
+
+import cbor2
+
+from agent.protocol.stream import StreamError, StreamRequest, decode_request
+
+from rig.jobs.requests import MAX_TOKEN_BYTES
+from rig.jobs.stream_errors import StreamCode, StreamFormat, StreamRefusal
+
+_BLOCK_SIZES = range(256, 131_072 + 1)
+_MAX_OFFSET = 98_304
+_MAX_COUNT = 98_304
+_BITMAP_LIMIT = 12_288
+_MAX_DESCRIBE = 1024
+
+
+def read_get(payload: bytes, fmt: StreamFormat) -> StreamRequest:
+    """The request of a `get/F`; raises `StreamRefusal`."""
+    try:
+        request = decode_request(payload, fmt)
+    except StreamError as error:
+        raise StreamRefusal(StreamCode(error.code), error.message) from error
+    for wrong, code, message in _violations(request):
+        if wrong:
+            raise StreamRefusal(code, message, request.client_token)
+    return request
+
+
+def _violations(request: StreamRequest) -> list[tuple[bool, StreamCode, str]]:
+    count, bitmap = request.count, request.bitmap
+    return [
+        (
+            request.block_size not in _BLOCK_SIZES,
+            StreamCode.BLOCK_SIZE_OUT_OF_BOUNDS,
+            "the block size is not 256 to 131072",
+        ),
+        (
+            not 0 <= request.offset <= _MAX_OFFSET,
+            StreamCode.OFFSET_OUT_OF_BOUNDS,
+            f"the block offset is not 0 to {_MAX_OFFSET}",
+        ),
+        (
+            count is not None and not 0 <= count <= _MAX_COUNT,
+            StreamCode.BLOCK_COUNT_LIMIT_EXCEEDED,
+            f"the number of blocks is not 0 to {_MAX_COUNT}",
+        ),
+        (
+            bitmap is not None and len(bitmap) >= _BITMAP_LIMIT,
+            StreamCode.BLOCK_BITMAP_LIMIT_EXCEEDED,
+            f"the bitmap does not have less than {_BITMAP_LIMIT} bytes",
+        ),
+    ]
+
+
+def read_describe(payload: bytes, fmt: StreamFormat) -> str | None:
+    """The client token of a `describe/F`, if it has one; an empty payload is legal."""
+    if not payload:
+        return None
+    if len(payload) > _MAX_DESCRIBE:
+        raise StreamRefusal(
+            StreamCode.INVALID_REQUEST, f"the payload has more than {_MAX_DESCRIBE} bytes"
+        )
+    members = _members(payload, fmt)
+    token = members.get("c", members.get("clientToken"))
+    if token is None:
+        return None
+    if not isinstance(token, str):
+        raise StreamRefusal(StreamCode.INVALID_REQUEST, "the client token is not a string")
+    if len(token.encode("utf-8", "surrogatepass")) > MAX_TOKEN_BYTES:
+        raise StreamRefusal(
+            StreamCode.INVALID_REQUEST,
+            f"the client token is longer than {MAX_TOKEN_BYTES} bytes",
+            token,
+        )
+    return token
+
+
+def _members(payload: bytes, fmt: StreamFormat) -> dict[object, object]:
+    code = StreamCode.INVALID_JSON if fmt == "json" else StreamCode.INVALID_CBOR
+    try:
+        value = json.loads(payload) if fmt == "json" else cbor2.loads(payload)
+    # Whatever else hostile bytes make the decoders raise: they are not a request.
+    except Exception as error:
+        raise StreamRefusal(code, f"the payload cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise StreamRefusal(StreamCode.INVALID_REQUEST, "the payload is not a map")
+    return value
