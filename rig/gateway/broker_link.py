@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -82,7 +83,7 @@ class BrokerLink(asyncio.Protocol):
         except TimeoutError:
             raise BenchError(f"{self._unreachable}: no answer in {PATIENCE_S:g} s") from None
         except OSError as error:
-            raise BenchError(f"{self._unreachable}: {error.strerror or error}") from None
+            raise BenchError(f"{self._unreachable}: {_why(error)}") from None
 
     @property
     def _unreachable(self) -> str:
@@ -193,3 +194,8 @@ class BrokerLink(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(seconds, callback)
+
+
+def _why(error: OSError) -> str:
+    # asyncio words its own text around the system's.
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)

@@ -115,6 +115,8 @@ class DeviceConnection(asyncio.Protocol):
                 self._held_bytes += _size(packet)
             elif direction == "to_device":
                 self._out.append(packet)
+            elif self._session.state is State.OPENING:
+                self._pending.append(packet)
             else:
                 self._perform(self._session.on_device(packet))
         self._flush()
@@ -272,7 +274,9 @@ class DeviceConnection(asyncio.Protocol):
         for act in todo:
             match act:
                 case acts.Send(packet):
-                    self._out.extend(self._through_faults("to_device", packet))
+                    # First the faults: they may flush, which begins a new `_out`.
+                    passed = self._through_faults("to_device", packet)
+                    self._out.extend(passed)
                 case acts.Forward(packet):
                     self._forward.append(packet)
                 case acts.Ask():
@@ -315,6 +319,8 @@ class DeviceConnection(asyncio.Protocol):
         passage = self._host.faults.judge(direction, packet, thing)
         if passage.fault is None:
             return passage.packets
+        # What came before the fault comes before it in the trace too.
+        self._flush()
         self._record_fault(direction, packet, passage)
         if passage.close:
             self._break()

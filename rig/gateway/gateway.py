@@ -73,8 +73,8 @@ class Gateway:
         settings = self._settings
         settings.check()
         context = None if settings.tls_port is None else settings.tls_context()
-        self._loop = asyncio.get_running_loop()
         await self._publisher.start()
+        self._loop = asyncio.get_running_loop()
         self.faults.on_release(self._released)
         try:
             for name, port, tls in (
@@ -82,7 +82,7 @@ class Gateway:
                 ("plain", settings.plain_port, None),
             ):
                 if port is not None:
-                    listener = self._listeners[name] = _listen(settings.host, port, name)
+                    listener = self._listeners[name] = listen(settings.host, port, name)
                     self._spawn(self._accept(listener, tls))
         except UsageError:
             await self.stop()
@@ -210,7 +210,7 @@ class Gateway:
         task.add_done_callback(self._tasks.discard)
 
 
-def _listen(host: str, port: int, name: str) -> socket.socket:
+def listen(host: str, port: int, name: str) -> socket.socket:
     """A listening socket. Raises `UsageError`."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

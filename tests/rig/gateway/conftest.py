@@ -64,11 +64,18 @@ def start_mosquitto(directory: Path) -> tuple[subprocess.Popen[str], int]:
 
 
 @pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[BrokerEndpoint]:
-    process, port = start_mosquitto(tmp_path)
-    yield BrokerEndpoint("127.0.0.1", port)
+def mosquitto_process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    process, _ = start_mosquitto(tmp_path)
+    yield process
     process.terminate()
     process.communicate(timeout=PATIENCE_S)
+
+
+@pytest.fixture
+def mosquitto(mosquitto_process: subprocess.Popen[str], tmp_path: Path) -> BrokerEndpoint:
+    """Where a mosquitto of this test listens."""
+    listener = (tmp_path / "mosquitto.conf").read_text("ascii").split()
+    return BrokerEndpoint("127.0.0.1", int(listener[1]))
 
 
 @pytest.fixture(params=["amqtt", "mosquitto"])
