@@ -12,12 +12,12 @@ from rig.errors import BenchError
 from rig.gateway import policy
 from rig.gateway import session as acts
 from rig.gateway.broker_link import HIGH_WATER, BrokerLink
-from rig.gateway.codec import Connect, Decoder, MalformedPacket, Packet, encode
+from rig.gateway.codec import Decoder, MalformedPacket, Packet, encode
 from rig.gateway.endpoint import BrokerEndpoint
-from rig.gateway.faults import Direction, FaultPlan, Passage
-from rig.gateway.recording import KIND_OF, packet_keys
+from rig.gateway.faults import Direction, FaultPlan
 from rig.gateway.service import DeviceService
 from rig.gateway.session import Session, State
+from rig.gateway.tap import Tap
 from rig.jobs.outcome import Notification
 from rig.trace import RecorderSwitch
 
@@ -27,8 +27,6 @@ CONNECT_PATIENCE_S = 10.0
 FAREWELL_S = 1.0
 # Packets that one device may have looked at in a row before the others' turn.
 SLICE = 16
-# What a hold may keep back on one connection; a device that asks again and again stops there.
-MAX_HELD_BYTES = 16 * 1024 * 1024
 
 
 class Host(Protocol):
@@ -73,6 +71,7 @@ class DeviceConnection(asyncio.Protocol):
         self._host = host
         self._loop = asyncio.get_running_loop()
         self._session = Session(self._may_connect)
+        self._tap = Tap(number, host.recorder, host.faults, self._flush)
         self._decoder = Decoder(host.max_packet)
         self._transport: asyncio.Transport | None = None
         self._link: BrokerLink | None = None
@@ -81,8 +80,6 @@ class DeviceConnection(asyncio.Protocol):
         self._malformed: str | None = None
         self._out: list[Packet] = []
         self._forward: list[Packet] = []
-        self._held: deque[tuple[str, Direction, Packet]] = deque()
-        self._held_bytes = 0
         self._device_full = False
         self._broker_full = False
         self._alive = True
@@ -106,14 +103,8 @@ class DeviceConnection(asyncio.Protocol):
 
     def release(self, name: str) -> None:
         """Let go what a fault of this name holds back, in its order."""
-        held, self._held = self._held, deque()
-        self._held_bytes = 0
-        for each in held:
-            hold, direction, packet = each
-            if hold != name:
-                self._held.append(each)
-                self._held_bytes += _size(packet)
-            elif direction == "to_device":
+        for direction, packet in self._tap.release(name):
+            if direction == "to_device":
                 self._out.append(packet)
             elif self._session.state is State.OPENING:
                 self._pending.append(packet)
@@ -161,7 +152,7 @@ class DeviceConnection(asyncio.Protocol):
             packets = error.before
             self._malformed = str(error)
         for packet in packets:
-            self._record("from_device", packet)
+            self._tap.record("from_device", packet)
         self._pending.extend(packets)
 
     def _salvage(self) -> None:
@@ -200,7 +191,7 @@ class DeviceConnection(asyncio.Protocol):
 
     def broker_lost(self, why: str) -> None:
         if self._alive:
-            self._host.recorder.record("rig", "NOTE", conn=self.number, text=why)
+            self._tap.note(why)
         if self._session.state is State.OPENING:
             self._perform(self._session.broker_refused(why))
         else:
@@ -315,20 +306,9 @@ class DeviceConnection(asyncio.Protocol):
     # -- packets out ---------------------------------------------------------------------------
 
     def _through_faults(self, direction: Direction, packet: Packet) -> tuple[Packet, ...]:
-        thing = packet.client_id if isinstance(packet, Connect) else self._session.thing
-        passage = self._host.faults.judge(direction, packet, thing)
-        if passage.fault is None:
-            return passage.packets
-        # What came before the fault comes before it in the trace too.
-        self._flush()
-        self._record_fault(direction, packet, passage)
+        passage = self._tap.judge(direction, packet, self._session.thing)
         if passage.close:
             self._break()
-        elif passage.hold is not None:
-            self._held_bytes += _size(packet)
-            if self._held_bytes <= MAX_HELD_BYTES:
-                self._held.append((passage.hold, direction, packet))
-            return ()
         return passage.packets
 
     def _flush(self) -> None:
@@ -346,7 +326,7 @@ class DeviceConnection(asyncio.Protocol):
             # A failed write closes the transport: nothing of it reached the device.
             if not transport.is_closing():
                 for packet in out:
-                    self._record("to_device", packet)
+                    self._tap.record("to_device", packet)
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -362,9 +342,7 @@ class DeviceConnection(asyncio.Protocol):
         self._alive = False
         if not keep_pending:
             self._pending.clear()
-        self._host.recorder.record(
-            "mqtt", "TCP_CLOSE", dir=direction, conn=self.number, reason=reason
-        )
+        self._tap.ended(direction, reason)
         transport = self._transport
         if transport is None:
             return
@@ -386,7 +364,7 @@ class DeviceConnection(asyncio.Protocol):
             self._link.close(self._graceful)
             return
         self._finished = True
-        self._held.clear()
+        self._tap.forget()
         self._host.leave(self)
         self.gone.set()
 
@@ -410,28 +388,3 @@ class DeviceConnection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(seconds, callback)
-
-    # -- the trace -----------------------------------------------------------------------------
-
-    def _record(self, direction: Direction, packet: Packet) -> None:
-        self._host.recorder.record(
-            "mqtt", KIND_OF[type(packet)], dir=direction, conn=self.number, **packet_keys(packet)
-        )
-
-    def _record_fault(self, direction: Direction, packet: Packet, passage: Passage) -> None:
-        assert passage.fault is not None
-        keys = packet_keys(packet)
-        self._host.recorder.record(
-            "rig",
-            "FAULT",
-            dir=direction,
-            conn=self.number,
-            action=type(passage.fault.action).__name__,
-            packet=KIND_OF[type(packet)],
-            nth=passage.nth,
-            **{key: keys[key] for key in ("topic", "pid", "payload") if key in keys},
-        )
-
-
-def _size(packet: Packet) -> int:
-    return len(encode(packet))

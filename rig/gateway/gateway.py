@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Coroutine
 
-from rig.errors import UsageError
+from rig.errors import BenchError, UsageError
 from rig.gateway.connection import DeviceConnection
 from rig.gateway.faults import FaultPlan
 from rig.gateway.publisher import Publisher
@@ -22,6 +22,7 @@ from rig.trace import RecorderSwitch
 _log = logging.getLogger(__name__)
 
 HANDSHAKE_PATIENCE_S = 10.0
+PUBLISH_PATIENCE_S = 10.0
 _BACKLOG = 128
 # How long to leave a listener alone that cannot accept, for want of file descriptors.
 _ACCEPT_PAUSE_S = 0.1
@@ -106,8 +107,18 @@ class Gateway:
         await self._publisher.stop()
 
     async def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
-        """Publish through the broker; returns when the broker has acknowledged it."""
-        await self._publisher.publish(topic, payload, qos)
+        """Publish through the broker; returns when the broker has acknowledged it.
+
+        Raises `BenchError` when it does not in time; it gets the message when it is back.
+        """
+        try:
+            async with asyncio.timeout(PUBLISH_PATIENCE_S):
+                await asyncio.shield(self._publisher.publish(topic, payload, qos))
+        except TimeoutError:
+            raise BenchError(
+                f"the broker at {self.broker} did not acknowledge a publish to {topic!r} within "
+                f"{PUBLISH_PATIENCE_S:g} s; is it running?"
+            ) from None
 
     async def drop(self, thing: str) -> None:
         """End the thing's connection, if it has one, and wait until nothing is left of it."""

@@ -141,6 +141,26 @@ def test_a_status_counts_even_if_the_device_resets_right_after_it(world: World) 
     assert world.service.requests == [("thing1", UPDATE, b'{"status":"IN_PROGRESS"}')]
 
 
+def test_a_status_counts_even_if_the_answer_before_it_cannot_be_sent(world: World) -> None:
+    """The device sends it and resets while the gateway is about to write: the write fails."""
+    device = world.bare()
+    device.connect("thing1")
+
+    def status_and_reset(thing: str, topic: str, payload: bytes) -> Outcome:
+        world.service.answer = None
+        device.send(Publish(UPDATE, b'{"status":"IN_PROGRESS"}', 1, pid=2))
+        device.reset()
+        return Outcome((Reply(f"{topic}/accepted", b"{}"),))
+
+    world.service.answer = status_and_reset
+    device.send(Publish(NEXT, b"{}", 1, pid=1))
+    world.wait("TCP_CLOSE", conn=1)
+    # Waits until the gateway is done with the connection.
+    world.loop.call(world.gateway.drop("thing1"))
+    assert [topic for _, topic, _ in world.service.requests] == [NEXT, UPDATE]
+    assert "PUBACK" not in world.kinds(dir="to_device")
+
+
 def test_a_status_counts_even_if_sent_before_connack(world: World) -> None:
     """CONNECT, status and reset in one breath (MQTT 3.1.1 §3.1.4 lets a client not wait)."""
     watcher = world.connected("thing2")
