@@ -39,6 +39,8 @@ from rig.trace import RecorderSwitch
 
 _log = logging.getLogger(__name__)
 
+# How long a client that is refused may go on sending, and the last answers may take at the end.
+_LINGER_SECONDS = 1.0
 _METHODS = ("GET", "HEAD")
 _FAULT_CODES = {403: "AccessDenied", 404: "NoSuchKey", 500: "InternalError", 503: "SlowDown"}
 
@@ -96,8 +98,8 @@ class DownloadServer:
 
     async def start(self) -> None:
         """Listen, and tell the presigner where. Raises `BenchError` if the port is taken."""
-        server = web.Server(self._handle, access_log=None)
-        runner = web.ServerRunner(server)
+        server = web.Server(self._handle, access_log=None, lingering_time=_LINGER_SECONDS)
+        runner = web.ServerRunner(server, shutdown_timeout=_LINGER_SECONDS)
         await runner.setup()
         site = web.TCPSite(runner, self._host, self._wanted_port, ssl_context=self._tls)
         try:

@@ -11,6 +11,7 @@ from typing import Any
 from rig.errors import UsageError
 from rig.jobs.objects import ObjectStore, StoredObject
 from rig.jobs.placeholders import placeholder
+from rig.jobs.presign import MAX_SECONDS
 from rig.jobs.settings import JobSettings
 from rig.jobs.store import StreamFile
 
@@ -77,6 +78,9 @@ def check_spec(spec: OtaUpdateSpec) -> None:
     if not spec.files:
         raise UsageError(f"the update {spec.update_id} has no file: name at least one")
     check_protocols(spec.protocols)
+    seconds = spec.presign_seconds
+    if seconds is not None and not 1 <= seconds <= MAX_SECONDS:
+        raise UsageError(f"a download URL that holds {seconds} s is not 1 to {MAX_SECONDS} s")
     for file in spec.files:
         if file.file_type is not None and file.file_type not in _FILE_TYPES:
             raise UsageError(f"file type {file.file_type} is not 0 to 255")

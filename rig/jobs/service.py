@@ -47,8 +47,9 @@ from rig.jobs.outcome import Notification, Outcome
 from rig.jobs.presign import Presigner
 from rig.jobs.refusal import RefusalError
 from rig.jobs.settings import JobSettings
-from rig.jobs.store import OtaUpdateRecord, Store, StreamRecord, ThingRecord, Transaction
+from rig.jobs.store import OtaUpdateRecord, Store, ThingRecord, Transaction
 from rig.jobs.streams import StreamServer
+from rig.jobs.update_maker import UpdateMaker, record_of
 
 _log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class JobService:
         self._publish: Publish | None = None
         # One at a time: the database would serialise them anyway, and caches stay simple.
         self._lock = threading.RLock()
+        self._maker = UpdateMaker(objects, settings, presigner, random_id)
         self._streams = StreamServer(store, objects, settings)
         self._requests = DeviceRequests(
             store, clock, settings, self._streams, self._document_text, self._notifications
@@ -157,9 +159,11 @@ class JobService:
         self, files: Sequence[OtaFile], protocols: Sequence[str] = ("MQTT",)
     ) -> dict[str, Any]:
         """The document of an update with these files, and its stream, but no job (§5.2)."""
-        ota_update.check_protocols(protocols)
         with self._lock, self._store.transaction() as transaction:
-            return self._make_document(transaction, files, protocols)[0]
+            made = self._maker.make(files, protocols, self._clock.now())
+            if made.stream is not None:
+                transaction.add_stream(made.stream)
+            return made.document
 
     def create_ota_update(self, spec: OtaUpdateSpec) -> OtaUpdate:
         """Make the stream and the job of an update (§5.1): all of it, or none and `UsageError`."""
@@ -173,31 +177,22 @@ class JobService:
                         Code.RESOURCE_ALREADY_EXISTS,
                         f"the OTA update {spec.update_id} exists already: take another id",
                     )
-                document, stream_id = self._make_document(transaction, spec.files, spec.protocols)
+                made = self._maker.make(spec.files, spec.protocols, now)
+                if made.stream is not None:
+                    transaction.add_stream(made.stream)
                 job = self._job(
                     job_id,
                     spec.things,
-                    _compact(document),
-                    presign_seconds=spec.presign_seconds or self.settings.presign_seconds,
+                    _compact(made.document),
+                    presign_seconds=self._maker.presign_seconds(spec),
                     in_progress_timeout_minutes=spec.in_progress_timeout_minutes,
                 )
                 decision = self._create(transaction, job)
-                transaction.add_ota_update(
-                    OtaUpdateRecord(
-                        spec.update_id,
-                        job_id,
-                        spec.things,
-                        spec.protocols,
-                        now,
-                        stream_id,
-                        spec.description,
-                        tuple(_file_record(file, stream_id) for file in spec.files),
-                    )
-                )
+                transaction.add_ota_update(record_of(spec, job_id, made.stream_id, now))
             notifications = self._notifications(decision, now)
             self._streams.forget_access()
         self._send(notifications)
-        return OtaUpdate(spec.update_id, job_id, stream_id, document)
+        return OtaUpdate(spec.update_id, job_id, made.stream_id, made.document)
 
     def ota_update(self, update_id: str) -> OtaUpdateRecord | None:
         with self._lock, self._store.transaction() as transaction:
@@ -344,35 +339,6 @@ class JobService:
         )
         return job if presign_seconds is None else replace(job, presign_seconds=presign_seconds)
 
-    def _make_document(
-        self, transaction: Transaction, files: Sequence[OtaFile], protocols: Sequence[str]
-    ) -> tuple[dict[str, Any], str | None]:
-        stored = [ota_update.open_file(file, self.objects, self.settings) for file in files]
-        if "HTTP" in protocols:
-            self._check_urls(files)
-        stream_id = None
-        if "MQTT" in protocols:
-            stream_id = f"{ota_update.STREAM_ID_PREFIX}{self._random_id()}"
-            files_of_stream = ota_update.stream_files(stored)
-            transaction.add_stream(StreamRecord(stream_id, files_of_stream, self._clock.now()))
-        document = ota_update.make_document(
-            files, stored, protocols, stream_id, self.settings.region
-        )
-        return document, stream_id
-
-    def _check_urls(self, files: Sequence[OtaFile]) -> None:
-        """Refuses keys whose URL would not fit into a device's buffer (trap 15)."""
-        if self._presigner is None:
-            raise UsageError("there is no download server: offer the update by MQTT only")
-        limit = self.settings.max_url_characters
-        for file in files:
-            url = self._presigner.url(file.bucket, file.key, self.settings.presign_seconds)
-            if len(url) > limit:
-                raise UsageError(
-                    f"the download URL of {file.bucket}/{file.key} would have {len(url)} "
-                    f"characters, at most {limit} are allowed: take a shorter key"
-                )
-
     def _known_thing(self, transaction: Transaction, name: str) -> None:
         if transaction.thing(name) is None:
             raise RefusalError(Code.RESOURCE_NOT_FOUND, f"there is no thing {name}: create it")
@@ -419,16 +385,3 @@ def _raise_refusal(answer: Answer) -> None:
 def _compact(document: Mapping[str, Any]) -> str:
     """JSON without blanks: devices keep parts of its text in small buffers (trap 14)."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-
-
-def _file_record(file: OtaFile, stream_id: str | None) -> dict[str, object]:
-    """The file as GetOTAUpdate shows it (§5.3)."""
-    return {
-        "fileName": file.file_name,
-        "bucket": file.bucket,
-        "key": file.key,
-        "fileType": file.file_type,
-        "streamId": stream_id,
-        "certFile": file.cert_file,
-        "attributes": dict(file.attributes),
-    }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import cbor2
-
 from agent.protocol.stream import StreamError, StreamRequest, decode_request
 
 from rig.jobs.requests import MAX_TOKEN_BYTES

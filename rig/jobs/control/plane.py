@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 # aws-chunked bodies carry chunk heads and a trailer beside the content.
 _FRAMING = MIB
+_S3_SCOPE = "/s3/aws4_request"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -60,7 +61,8 @@ class ControlPlane:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer; every failure is one of the modelled errors."""
         request_id = f"{next(self._numbers):016x}"
-        service = "iot"
+        # Until the signature is checked this is only how to word a refusal.
+        service = "s3" if _S3_SCOPE in request.headers.get("Authorization", "") else "iot"
         try:
             signed = await self._read(request)
             service = authenticate(signed, self._key, self._clock)

@@ -223,7 +223,9 @@ def _engine(url: str) -> Engine:
     sqlite = parsed.get_backend_name() == "sqlite"
     # A database in memory belongs to one connection: all threads have to share it.
     in_memory = sqlite and parsed.database in {None, "", ":memory:"}
-    options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
+    options: dict[str, Any] = {}
+    if in_memory:
+        options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
     try:
         engine = create_engine(parsed, **options)
     except (SQLAlchemyError, ImportError) as error:
