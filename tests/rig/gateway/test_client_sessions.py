@@ -8,6 +8,8 @@ import uuid
 import pytest
 
 from rig.gateway.codec import Connack, Connect, Puback, Publish, Suback, Subscribe, Will
+from rig.trace import Event
+from tests.rig.gateway.clients import PATIENCE_S
 from tests.rig.gateway.world import World
 
 
@@ -60,9 +62,20 @@ def test_many_take_overs_in_a_row(world: World) -> None:
     clients = [world.bare() for _ in range(10)]
     for client in clients:
         client.send(Connect("thing1"))
-    for client in clients[:-1]:
+    closed = 0
+
+    def nine_closed(event: Event) -> bool:
+        nonlocal closed
+        closed += event.kind == "TCP_CLOSE"
+        return closed == 9
+
+    world.recorder.wait(nine_closed, PATIENCE_S)
+    # The gateway reads ten sockets in an order of its own; whoever's CONNECT came last stays.
+    connects = [event.conn for event in world.recorder.events if event.kind == "CONNECT"]
+    assert connects[-1] is not None
+    last = clients.pop(connects[-1] - 1)
+    for client in clients:
         assert client.receive_until_end() in ([], [Connack(0)])
-    last = clients[-1]
     assert last.receive() == Connack(0)
     request = "$aws/things/thing1/jobs/get"
     last.send(Publish(request, b"{}", 0))
