@@ -4,15 +4,42 @@ from __future__ import annotations
 
 from rig.judge.rule import Rule
 from rig.judge.rules import (
+    abort,
     control,
     data_blocks,
     data_progress,
     data_requests,
     data_timing,
+    http,
+    job,
+    job_dropped,
+    job_refused,
+    robustness,
     self_test,
+    shutdown,
+    signature,
+    suspend,
+    trial_boot,
 )
 
-_FAMILIES = (control, data_requests, data_timing, data_blocks, data_progress, self_test)
+_FAMILIES = (
+    control,
+    job,
+    job_refused,
+    job_dropped,
+    data_requests,
+    data_timing,
+    data_blocks,
+    data_progress,
+    signature,
+    self_test,
+    trial_boot,
+    abort,
+    suspend,
+    shutdown,
+    http,
+    robustness,
+)
 
 RULES: dict[str, Rule] = {
     rule.requirement: rule

@@ -331,7 +331,6 @@ def _active_after(story: Story, execution: Execution, ready: Seen) -> s.Reported
 _NOT_NEWER = "a self-test job of a version that is not newer"
 
 RULES = (
-    Rule("OTA-SIG-003", ready_names_running, "self_test ready"),
     Rule("OTA-TST-001", reports_active, "a new image that gets its self-test job"),
     Rule("OTA-TST-002", active_names_running, "self_test active"),
     Rule("OTA-TST-003", success_is_accepted, "SUCCEEDED of a firmware job"),

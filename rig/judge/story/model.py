@@ -36,6 +36,8 @@ class DeviceModel:
         self.transfers: list[Transfer] = []
         self.stray_requests: list[s.BlocksRequested] = []
         """Block requests for a stream that no job has named."""
+        self.stray_http: list[s.HttpAsked] = []
+        """HTTP requests that belong to no job's URL."""
         self.suspensions: list[tuple[s.Commanded, s.Commanded | None]] = []
         """Pairs of a suspension and the command that ended it."""
         self._timeline = timeline
@@ -45,11 +47,10 @@ class DeviceModel:
         self._suspended: s.Commanded | None = None
         self._active: Transfer | None = None
         self._unsure: Transfer | None = None
-        self._last_drop: s.Delivered | None = None
         self._pending: list[Delivery] = []
         self._by_job: dict[str, Delivery] = {}
         self._by_stream: dict[str, Transfer] = {}
-        self._open_range: RangeAsked | None = None
+        self._open_ranges: dict[int | None, RangeAsked] = {}
 
     def follow(self, observations: Sequence[s.Seen]) -> None:
         """Take in all observations of a trace."""
@@ -87,7 +88,6 @@ class DeviceModel:
         self._run = run
         self._asked = False
         self._self_testing = self._timeline.runs[run].is_pending
-        self._last_drop = None
         self._pending.clear()
         self._by_job.clear()
         if self._timeline.runs[run].witnessed:
@@ -139,7 +139,6 @@ class DeviceModel:
         offer = seen.offer
         if delivery.situation is Situation.DOWNLOADING:
             self._end(End.DROPPED, seen)
-            self._last_drop = seen
             return
         self._asked = False
         if offer.job_id is not None:
@@ -235,10 +234,7 @@ class DeviceModel:
 
     def _begin(self, delivery: Delivery, first: s.Seen, *, by_http: bool) -> None:
         self._end(End.REPLACED, delivery.seen)
-        transfer = Transfer(
-            delivery.offer.job_id or "", delivery, by_http, self._run, first, self._last_drop
-        )
-        self._last_drop = None
+        transfer = Transfer(delivery.offer.job_id or "", delivery, by_http, self._run, first)
         delivery.transfer = transfer
         self.transfers.append(transfer)
         self._active = transfer
@@ -263,8 +259,10 @@ class DeviceModel:
             delivery = self._waiting(lambda waiting: self._may_use_http(waiting, asked))
             if delivery is None:
                 late = next((t for t in reversed(self.transfers) if t.by_http), None)
-                if late is not None:
+                if late is not None and late.run == self._run:
                     late.late_requests.append(asked)
+                else:
+                    self.stray_http.append(asked)
                 return
             self._take_up(delivery, asked)
             unsure, self._unsure = self._unsure, None
@@ -276,16 +274,17 @@ class DeviceModel:
             transfer = self._active
         assert transfer is not None
         self._settle_pending(lambda waiting: self._may_use_http(waiting, asked), asked)
-        self._open_range = RangeAsked(asked)
-        transfer.ranges.append(self._open_range)
+        transfer.ranges.append(RangeAsked(asked))
+        self._open_ranges[asked.conn] = transfer.ranges[-1]
 
     def _may_use_http(self, delivery: Delivery, asked: s.HttpAsked) -> bool:
         url = delivery.offer.url
         return url is not None and urlsplit(url).path == urlsplit(asked.target).path
 
     def _http_answered(self, answered: s.HttpAnswered) -> None:
-        if self._open_range is not None and self._open_range.answered is None:
-            self._open_range.answered = answered
+        asked = self._open_ranges.pop(answered.conn, None)
+        if asked is not None:
+            asked.answered = answered
 
     def _settle_pending(self, fits: Predicate, by: s.Seen) -> None:
         """Documents that only refreshed the transfer have done their work."""

@@ -135,11 +135,12 @@ def _read_execution(document: Mapping[str, Any], execution: Mapping[str, Any]) -
     ota = _table(job).get("afr_ota")
     if isinstance(job, dict) and not isinstance(ota, dict):
         defects.add(Defect.NO_AFR_OTA)
+    has_ota = isinstance(ota, dict)
     ota = _table(ota)
     raw_files = ota.get("files")
     files = [_table(entry) for entry in raw_files] if isinstance(raw_files, list) else []
     first = files[0] if files else {}
-    if ota:
+    if has_ota:
         defects |= _defects(ota, first)
     unknown = bool(
         set(document) - KNOWN_TOP

@@ -82,18 +82,30 @@ class Story:
         for observation in self.ordered:
             self._by_type[type(observation)].append(observation)
         self._by_line: dict[type[s.Seen], list[Any]] = {}
+        self._by_run: dict[type[s.Seen], dict[int, list[Any]]] = {}
         model = DeviceModel(self.timeline)
         model.follow(self.ordered)
         self.deliveries = model.deliveries
         self.transfers = model.transfers
         self.suspensions = model.suspensions
         self.stray_requests = model.stray_requests
+        self.stray_http = model.stray_http
+        self._delivery_by_line = {d.seen.line: d for d in self.deliveries}
         self.executions = _executions(self)
         self._execution_by_job = {e.job_id: e for e in self.executions}
 
     def all(self, kind: type[_S]) -> list[_S]:
         """All observations of just this class."""
         return cast(list[_S], self._by_type[kind])
+
+    def in_run(self, kind: type[_S], run: Run) -> list[_S]:
+        """All observations of just this class in one run."""
+        groups = self._by_run.get(kind)
+        if groups is None:
+            groups = self._by_run[kind] = defaultdict(list)
+            for observation in self.all(kind):
+                groups[self.run_of(observation).number].append(observation)
+        return cast(list[_S], groups.get(run.number, []))
 
     def next_of(self, kind: type[_S], after: s.Seen) -> _S | None:
         """The first observation of just this class on a later line."""
@@ -197,6 +209,10 @@ class Story:
             and (active is None or read.active is active)
         ]
 
+    def delivery_of(self, seen: s.Delivered) -> Delivery:
+        """The delivery that this document was."""
+        return self._delivery_by_line[seen.line]
+
     # -- jobs ----------------------------------------------------------------------------------
 
     def execution_of(self, job_id: str) -> Execution | None:
@@ -219,7 +235,6 @@ def _executions(story: Story) -> list[Execution]:
     found: list[Execution] = []
     current: dict[str, Execution] = {}
     unacknowledged: dict[tuple[int | None, int], tuple[Execution, int]] = {}
-    deliveries = {delivery.seen.line: delivery for delivery in story.deliveries}
 
     def execution(job_id: str) -> Execution:
         if job_id not in current:
@@ -235,7 +250,7 @@ def _executions(story: Story) -> list[Execution]:
             case s.JobCancelled():
                 execution(seen.job_id).cancelled = seen
             case s.Delivered() if seen.offer.job_id is not None:
-                execution(seen.offer.job_id).deliveries.append(deliveries[seen.line])
+                execution(seen.offer.job_id).deliveries.append(story.delivery_of(seen))
             case s.Reported():
                 owner = execution(seen.job_id)
                 owner.reports.append(seen)

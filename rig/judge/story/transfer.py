@@ -124,8 +124,6 @@ class Transfer:
     by_http: bool
     run: int
     first: s.Seen
-    follows_drop: s.Delivered | None = None
-    """The document that stopped the transfer before this one, if that was the last thing done."""
     requests: list[s.BlocksRequested] = field(default_factory=list)
     data: list[Datum] = field(default_factory=list)
     ranges: list[RangeAsked] = field(default_factory=list)
