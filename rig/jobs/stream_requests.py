@@ -15,6 +15,8 @@ _MAX_OFFSET = 98_304
 _MAX_COUNT = 98_304
 _BITMAP_LIMIT = 12_288
 _MAX_DESCRIBE = 1024
+# Room for the longest bitmap, as JSON text.
+_MAX_SEARCHED = 32 * 1024
 
 
 def read_get(payload: bytes, fmt: StreamFormat) -> StreamRequest:
@@ -22,7 +24,8 @@ def read_get(payload: bytes, fmt: StreamFormat) -> StreamRequest:
     try:
         request = decode_request(payload, fmt)
     except StreamError as error:
-        raise StreamRefusal(StreamCode(error.code), error.message) from error
+        token = _token_in(payload, fmt)
+        raise StreamRefusal(StreamCode(error.code), error.message, token) from error
     for wrong, code, message in _violations(request):
         if wrong:
             raise StreamRefusal(code, message, request.client_token)
@@ -76,6 +79,17 @@ def read_describe(payload: bytes, fmt: StreamFormat) -> str | None:
             token,
         )
     return token
+
+
+def _token_in(payload: bytes, fmt: StreamFormat) -> str | None:
+    """The token of a request that is wrong otherwise, if it can be made out (§4.4)."""
+    if len(payload) > _MAX_SEARCHED:
+        return None
+    try:
+        token = _members(payload, fmt).get("c")
+    except StreamRefusal:
+        return None
+    return token if isinstance(token, str) else None
 
 
 def _members(payload: bytes, fmt: StreamFormat) -> dict[object, object]:
