@@ -35,6 +35,7 @@ def subscriptions(story: Story) -> list[tuple[s.Subscribed, int]]:
 
 def subscribes_notify_next(story: Story) -> Findings:
     subscribed = {story.run_of(seen).number: seen for seen, _ in reversed(subscriptions(story))}
+    asked = {story.run_of(seen).number: seen for seen in reversed(story.all(s.JobRequested))}
     judged: set[int] = set()
     for connected in story.all(s.Connected):
         run = story.run_of(connected)
@@ -43,9 +44,10 @@ def subscribes_notify_next(story: Story) -> Findings:
         if run.number in subscribed:
             judged.add(run.number)
             yield kept("jobs/notify-next was subscribed after start", subscribed[run.number])
-        elif story.waited_in_vain(connected):
+        elif run.number in asked or story.waited_in_vain(connected):
             judged.add(run.number)
-            yield broken("the device connected and did not subscribe to notify-next", connected)
+            request = asked.get(run.number)
+            yield broken("the device did not subscribe to notify-next", connected, request)
 
 
 def subscribes_with_qos_1(story: Story) -> Findings:

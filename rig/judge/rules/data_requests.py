@@ -117,7 +117,9 @@ def bitmap_fits(story: Story) -> Findings:
                 if datum.block.index is not None and 0 <= datum.block.index < blocks:
                     delivered |= 1 << datum.block.index
                 position += 1
-            cleared = everything & ~requested.request.wanted
+            # What the first request leaves out is the business of OTA-DAT-009.
+            first = requested is transfer.requests[0]
+            cleared = 0 if first else everything & ~requested.request.wanted
             if length != wanted_length:
                 yield broken(f"b has {length} bytes, not {wanted_length}", requested)
             elif cleared & ~delivered:

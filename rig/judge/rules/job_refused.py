@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from rig.judge.rule import Finding, Findings, Rule, broken, kept, open_end
+from rig.judge.rules.control import notify_next
 from rig.judge.rules.receptive import next_job_taken, sign_of_life
 from rig.judge.story import Delivery, Kind, Seen, Story
 from rig.judge.story import seen as s
@@ -77,7 +78,11 @@ def passes_over(*defects: Defect) -> Callable[[Story], Findings]:
 
     def find(story: Story) -> Findings:
         for delivery in with_defect(story, *defects):
-            published = [*_statuses(story, delivery), *downloads(story, delivery)]
+            published = [
+                seen
+                for seen in (*_statuses(story, delivery), *downloads(story, delivery))
+                if _is_caused(story, delivery, seen)
+            ]
             if published:
                 yield broken("the device published because of it", delivery.seen, published[0])
                 continue
@@ -90,6 +95,16 @@ def passes_over(*defects: Defect) -> Callable[[Story], Findings]:
                 yield open_end("it was passed over; no valid job followed", delivery.seen)
 
     return find
+
+
+def _is_caused(story: Story, delivery: Delivery, seen: Seen) -> bool:
+    """Whether nothing else explains what the device did: neither its shutdown nor long silence."""
+    if seen.t - delivery.seen.t > story.patience_s:
+        return False
+    unsubscribed = story.next_of(s.Unsubscribed, delivery.seen)
+    while unsubscribed is not None and notify_next(story) not in unsubscribed.filters:
+        unsubscribed = story.next_of(s.Unsubscribed, unsubscribed)
+    return unsubscribed is None or unsubscribed.line > seen.line
 
 
 def starts_no_download(story: Story) -> Findings:

@@ -307,25 +307,21 @@ def _judge_updater(story: Story, execution: Execution, ready: s.Reported) -> Fin
         if named != running:
             return broken(f"updatedBy is {text}, 0x{running:08x} runs", ready)
         return kept(f"updatedBy is {text}, the running version", ready)
-    active = _active_after(story, execution, ready)
-    newer = None if active is None else active.report.updated_by
+    succeeded = _success_after(story, execution, ready)
+    newer = None if succeeded is None else succeeded.report.named_version
     if newer is not None and newer <= named and not story.allows_downgrade:
         return broken(
-            f"updatedBy is {text}, but the new image that passed is 0x{newer:08x}", ready, active
+            f"updatedBy is {text}, but the newer image is 0x{newer:08x}", ready, succeeded
         )
     return open_end(f"updatedBy is {text}; no boot marker shows what runs", ready)
 
 
-def _active_after(story: Story, execution: Execution, ready: Seen) -> s.Reported | None:
+def _success_after(story: Story, execution: Execution, ready: Seen) -> s.Reported | None:
     limit = next_ready(story, ready)
-    return next(
-        (
-            active
-            for active in execution.of_kind(Kind.ACTIVE)
-            if active.line > ready.line and (limit is None or active.line < limit.line)
-        ),
-        None,
-    )
+    for reported in execution.of_kind(Kind.SUCCEEDED):
+        if reported.line > ready.line and (limit is None or reported.line < limit.line):
+            return reported
+    return None
 
 
 _NOT_NEWER = "a self-test job of a version that is not newer"

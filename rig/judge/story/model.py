@@ -216,6 +216,7 @@ class DeviceModel:
             return
         self._settle_pending(lambda waiting: waiting.offer.stream == request.stream, request)
         transfer.requests.append(request)
+        transfer.delivered_since_request = 0
 
     def _transfer_of(self, request: s.BlocksRequested) -> Transfer | None:
         delivery = self._waiting(lambda waiting: waiting.offer.stream == request.stream)
@@ -249,6 +250,7 @@ class DeviceModel:
         fate = transfer.fate_of(data.block, suspended=self._suspended is not None)
         if fate is Fate.NEW and data.block.index is not None:
             transfer.delivered |= 1 << data.block.index
+            transfer.delivered_since_request |= 1 << data.block.index
         transfer.data.append(Datum(data, fate, len(transfer.requests)))
 
     # -- HTTP data -----------------------------------------------------------------------------

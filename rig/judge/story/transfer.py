@@ -138,6 +138,8 @@ class Transfer:
     late_data: list[s.DataDelivered] = field(default_factory=list)
     delivered: int = 0
     """Bit i is set when block i was delivered whole."""
+    delivered_since_request: int = 0
+    """The same since the latest block request."""
 
     @property
     def offer(self) -> Offer:
@@ -200,7 +202,9 @@ class Transfer:
             return Fate.FOREIGN_FILE
         if block.length != block.size:
             return Fate.SHORT_PAYLOAD
-        asked_for = self.requests[-1].request.wanted >> block.index & 1 if self.requests else 1
-        if self.delivered >> block.index & 1 or not asked_for:
+        bit = 1 << block.index
+        wanted = not self.requests or self.requests[-1].request.wanted & bit
+        # A block that is asked for again was not stored when it came before.
+        if self.delivered_since_request & bit or (self.delivered & bit and not wanted):
             return Fate.DUPLICATE
         return Fate.NEW
