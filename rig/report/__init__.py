@@ -1,0 +1,1 @@
+"""Reports of a run: one pure verdict, and the forms it is written in."""
