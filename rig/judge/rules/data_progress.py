@@ -30,7 +30,7 @@ def stored_at_least(transfer: Transfer) -> int:
     if transfer.end is End.READY and transfer.blocks is not None:
         return transfer.blocks
     last = next((r for r in reversed(transfer.requests) if r.request.defect is None), None)
-    if last is None or transfer.blocks is None:
+    if last is None or transfer.blocks is None or not transfer.starts_full:
         return 0
     everything = (1 << transfer.blocks) - 1
     return transfer.blocks - (last.request.wanted & everything).bit_count()

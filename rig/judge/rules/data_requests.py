@@ -63,6 +63,8 @@ def is_one_map(story: Story) -> Findings:
 def names_file(story: Story) -> Findings:
     for transfer, requested in requests(story):
         asked, wanted = requested.request.file_id, transfer.offer.file_id
+        if wanted is None:
+            continue
         if asked == wanted:
             yield kept(f"f is {asked}", requested)
         else:

@@ -91,7 +91,7 @@ def starts_again_full(story: Story) -> Findings:
         if transfer is None or transfer.blocks is None or not transfer.requests:
             continue
         first = transfer.requests[0]
-        if first.request.wanted & (everything := (1 << transfer.blocks) - 1) == everything:
+        if transfer.starts_full:
             yield kept("the new download began with all blocks", drop.seen, first)
         else:
             yield broken("the new download did not begin with all blocks", drop.seen, first)

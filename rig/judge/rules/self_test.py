@@ -252,6 +252,8 @@ def reports_before_reset(story: Story) -> Findings:
         failed = trial.first(Kind.FAILED)
         if failed is not None:
             yield kept("FAILED was published before the reset", trial.delivery.seen, failed)
+        elif trial.first(Kind.SUCCEEDED) is not None:
+            continue
         elif (boot := story.boot_after(trial.delivery.seen)) is not None:
             power = story.next_of(s.PowerChanged, trial.delivery.seen)
             if power is None or power.line > boot.line:

@@ -175,8 +175,7 @@ def starts_other_job_full(story: Story) -> Findings:
             yield broken("blocks of the old job were asked for", by, late[0])
         elif successor is not None and successor.blocks is not None and successor.requests:
             first = successor.requests[0]
-            everything = (1 << successor.blocks) - 1
-            if first.request.wanted & everything == everything:
+            if successor.starts_full:
                 yield kept("the other job began with all its blocks", by, first)
             else:
                 yield broken("the other job did not begin with all its blocks", by, first)

@@ -70,11 +70,11 @@ def trials(story: Story) -> Iterator[Trial]:
 def _was_rolled_back(trial: Trial, what: str) -> Finding:
     """Whether a run on trial was ended by the device and the old image came back."""
     boot, old = trial.next_boot, trial.old_version
+    if trial.lasted_s > trial.limit_s:
+        return broken(f"{what}: no reset for {trial.lasted_s:.0f} s", trial.boot)
     if trial.power is not None:
         return open_end(f"{what}; the rig took the power", trial.boot, trial.power)
     if boot is None:
-        if trial.lasted_s > trial.limit_s:
-            return broken(f"{what}: no reset for {trial.lasted_s:.0f} s", trial.boot)
         return open_end(f"{what}; the trace ends before the reset", trial.boot)
     if boot.state == "pending_commit" or old is None:
         return open_end(f"{what}; the device reset, still on trial", trial.boot, boot)

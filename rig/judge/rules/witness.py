@@ -46,7 +46,7 @@ def running_image(story: Story, at: Seen) -> str | None:
     if latest is None:
         return None
     changed = next_ready(story, latest)
-    return latest.sha256 if changed is None or changed.line > at.line else None
+    return latest.sha256 if changed is None or changed.line >= at.line else None
 
 
 def holds_its_image(story: Story, transfer: Transfer, what: str) -> Finding:

@@ -162,6 +162,15 @@ class Transfer:
         return blocks if blocks <= MAX_BLOCKS else None
 
     @property
+    def starts_full(self) -> bool:
+        """Whether its first request asked for all blocks, as that of a new download does."""
+        first = next((r for r in self.requests if r.request.defect is None), None)
+        if first is None or self.blocks is None:
+            return False
+        everything = (1 << self.blocks) - 1
+        return first.request.wanted & everything == everything
+
+    @property
     def all_delivered(self) -> bool:
         """Whether every block, or every range, reached the device whole."""
         if self.by_http:
