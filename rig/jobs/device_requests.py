@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.protocol.topics import ReservedApi, ReservedTopic, parse_reserved
-
 from rig.clock import Clock
 from rig.jobs import messages, requests
 from rig.jobs.engine import Code, Decision, Refused, transition

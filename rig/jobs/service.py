@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any
 
 from agent.protocol import topics
-
 from rig.clock import Clock
 from rig.errors import UsageError
 from rig.jobs import messages, ota_update, placeholders

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import cbor2
-from agent.protocol.stream import StreamError, StreamRequest, decode_request
 
+from agent.protocol.stream import StreamError, StreamRequest, decode_request
 from rig.jobs.requests import MAX_TOKEN_BYTES
 from rig.jobs.stream_errors import StreamCode, StreamFormat, StreamRefusal
 

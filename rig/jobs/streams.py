@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import cbor2
+
 from agent.protocol.stream import DataBlock, StreamRequest, encode_data
 from agent.protocol.topics import ReservedApi, ReservedTopic
-
 from rig.errors import UsageError
 from rig.jobs.block_selection import select_blocks
 from rig.jobs.objects import ObjectStore

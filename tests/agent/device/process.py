@@ -14,10 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import agent
 from agent.protocol.image import Behaviour, build_image
 from agent.protocol.version import Version
-
-import agent
 from tests.agent.device.scripted_cloud import THING
 from tests.agent.platform.device import KEY, sign
 from tests.agent.platform.signer import public_pem
@@ -38,7 +37,7 @@ def image(
 ) -> bytes:
     """An image for the reference device."""
     marker = version.encode().ljust(16, b".")
-    parts = {"product": "reference", "marker": marker, "body_seed": 7} | changes
+    parts: dict[str, Any] = {"product": "reference", "marker": marker, "body_seed": 7} | changes
     return build_image(Version.parse(version), size, behaviour=behaviour, **parts)
 
 

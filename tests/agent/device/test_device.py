@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from agent.protocol.image import Behaviour
 
+from agent.protocol.image import Behaviour
 from tests.agent.device.process import REPOSITORY, DeviceProcess, image, ota_document
 from tests.agent.device.scripted_cloud import Job, ScriptedCloud
 from tests.agent.platform.device import OTHER_KEY, sign

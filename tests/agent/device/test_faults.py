@@ -9,9 +9,9 @@ from pathlib import Path
 
 import cbor2
 import pytest
-from agent.protocol.image import Behaviour
 
 from agent.faults import FAULTS, UnknownFaultError, check_faults
+from agent.protocol.image import Behaviour
 from tests.agent.device.process import DeviceProcess, image, ota_document
 from tests.agent.device.scripted_cloud import Job, ScriptedCloud
 from tests.agent.platform.device import OTHER_KEY, sign

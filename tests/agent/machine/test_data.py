@@ -7,12 +7,12 @@ from typing import Any
 
 import cbor2
 import pytest
-from agent.protocol.codes import PalMainStatus
-from agent.protocol.pal_status import PalStatus
-from agent.protocol.states import Event, State
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.protocol.codes import PalMainStatus
+from agent.protocol.pal_status import PalStatus
+from agent.protocol.states import Event, State
 from tests.agent.machine.world import (
     World,
     asked,

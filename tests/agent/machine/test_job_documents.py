@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from agent.protocol.codes import JobEvent, JobParseErr, JobReason, JobStatus, PalMainStatus
-from agent.protocol.pal_status import PalStatus
-from agent.protocol.states import Event, State
 
 from agent.machine.ports import EventData, JobRecord
 from agent.machine.settings import DataProtocol
+from agent.protocol.codes import JobEvent, JobParseErr, JobReason, JobStatus, PalMainStatus
+from agent.protocol.pal_status import PalStatus
+from agent.protocol.states import Event, State
 from tests.agent.machine.world import (
     EMPTY,
     World,

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent.protocol.codes import ImageState, JobEvent, PalImageState, PalMainStatus
-from agent.protocol.pal_status import PalStatus
-from agent.protocol.states import Event, State
-from agent.protocol.version import Version
 
 from agent.machine.machine import Machine
 from agent.machine.ports import EventData, JobAnswer, JobRecord, Ports, StreamMessage
 from agent.machine.self_test import set_image_state
 from agent.machine.settings import MachineSettings
+from agent.protocol.codes import ImageState, JobEvent, PalImageState, PalMainStatus
+from agent.protocol.pal_status import PalStatus
+from agent.protocol.states import Event, State
+from agent.protocol.version import Version
 from tests.agent.machine.world import World
 
 TRACES = Path(__file__).parents[3] / "fixtures" / "traces"

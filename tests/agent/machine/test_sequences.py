@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import cbor2
 import pytest
+
 from agent.protocol.codes import ImageState, JobEvent, OtaErr, PalImageState, PalMainStatus
 from agent.protocol.pal_status import PalStatus
 from agent.protocol.states import Event, State
 from agent.protocol.version import Version
-
 from tests.agent.machine.world import (
     EMPTY,
     World,

@@ -14,11 +14,6 @@ from dataclasses import replace
 from typing import Any
 
 import cbor2
-from agent.protocol.codes import ImageState, JobEvent, OtaErr, PalImageState, PalMainStatus
-from agent.protocol.job_document import JobDocument
-from agent.protocol.pal_status import PalStatus
-from agent.protocol.states import Event, State
-from agent.protocol.version import Version
 
 from agent.machine.machine import Machine
 from agent.machine.ports import (
@@ -32,6 +27,11 @@ from agent.machine.ports import (
 )
 from agent.machine.self_test import set_image_state
 from agent.machine.settings import DataProtocol, MachineSettings
+from agent.protocol.codes import ImageState, JobEvent, OtaErr, PalImageState, PalMainStatus
+from agent.protocol.job_document import JobDocument
+from agent.protocol.pal_status import PalStatus
+from agent.protocol.states import Event, State
+from agent.protocol.version import Version
 
 THING = "thing1"
 STREAM = "AFR_OTA-stream1"

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.protocol.image import build_image
-from agent.protocol.job_document import JobDocument
-from agent.protocol.version import Version
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -15,6 +12,9 @@ from agent.platform.ab_platform import AbPlatform, PlatformSettings
 from agent.platform.boot_state import BootStateStore
 from agent.platform.filesystem import Filesystem, OsFilesystem
 from agent.platform.slots import Slot
+from agent.protocol.image import build_image
+from agent.protocol.job_document import JobDocument
+from agent.protocol.version import Version
 from tests.agent.platform.signer import public_pem
 
 KEY = ec.generate_private_key(ec.SECP256R1())

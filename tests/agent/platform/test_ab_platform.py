@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from agent.protocol.codes import ImageState, PalImageState
 
 from agent.platform.boot_state import BootState, Trial, TrialPhase
 from agent.platform.slots import Slot
+from agent.protocol.codes import ImageState, PalImageState
 from tests.agent.platform.device import OTHER_KEY, SLOT_SIZE, Device, document, image, receive, sign
 from tests.agent.platform.power_cut import RefusingFilesystem
 

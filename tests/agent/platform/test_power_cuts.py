@@ -11,12 +11,12 @@ import signal
 from pathlib import Path
 
 import pytest
-from agent.protocol.codes import ImageState
 
 from agent.platform.boot_loader import choose_boot
 from agent.platform.boot_state import BootState, BootStateStore, Trial, TrialPhase
 from agent.platform.filesystem import OsFilesystem
 from agent.platform.slots import Slot
+from agent.protocol.codes import ImageState
 from tests.agent.platform.device import Device, image, receive, sign
 from tests.agent.platform.power_cut import CuttingFilesystem, PowerCut, kill_this_process
 

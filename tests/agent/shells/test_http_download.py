@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from agent.protocol.states import Event
 
 from agent.http import MAX_REFRESHES, HttpDownload, Source
 from agent.machine.ports import EventData, HttpBlock
+from agent.protocol.states import Event
 from tests.agent.shells.range_server import DATA, Server, partial_content, reply
 
 

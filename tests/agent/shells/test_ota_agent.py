@@ -6,13 +6,13 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from agent.protocol.codes import ImageState, JobEvent, OtaErr, PalImageState, PalMainStatus
-from agent.protocol.pal_status import PalStatus
-from agent.protocol.states import Event, State
 
 from agent.agent import OtaAgent, ota_err_text
 from agent.machine.ports import EventData, JobRecord, StreamMessage, Timer
 from agent.machine.statistics import Statistics
+from agent.protocol.codes import ImageState, JobEvent, OtaErr, PalImageState, PalMainStatus
+from agent.protocol.pal_status import PalStatus
+from agent.protocol.states import Event, State
 from tests.agent.machine.world import (
     EMPTY,
     SETTINGS,

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from agent.protocol import topics
-from agent.protocol.states import Event
 from paho.mqtt.client import Client, MQTTMessage
 
 from agent.config import MqttEndpoint
 from agent.connection import make_client
 from agent.machine.ports import EventData, JobAnswer, StreamMessage
 from agent.mqtt import OtaMqtt
+from agent.protocol import topics
+from agent.protocol.states import Event
 from tests.agent.device.scripted_cloud import PREFIX, THING, ScriptedCloud
 
 NG = topics.next_get(THING)
