@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rig.judge.story import Seen, Story
 from rig.judge.verdict import Outcome, Verdict
@@ -12,8 +13,7 @@ from rig.judge.verdict import Outcome, Verdict
 MAX_EVENTS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One occasion on which the trace puts a requirement to the test.
 
     `kept` None means that the occasion is there but undecided: a witness is missing, or the trace
@@ -57,21 +57,40 @@ class Rule:
 
     def judge(self, story: Story) -> Verdict:
         """One broken occasion violates, else one kept satisfies; silence does neither."""
-        findings = list(self.find(story))
-        for outcome, wanted in ((Outcome.VIOLATED, False), (Outcome.SATISFIED, True)):
-            decisive = [finding for finding in findings if finding.kept is wanted]
-            if decisive:
-                lines = sorted({line for finding in decisive for line in finding.lines})
-                more = f" (and {len(decisive) - 1} more)" if len(decisive) > 1 else ""
-                why = f"{decisive[0].why}{more}"
-                return Verdict(self.requirement, outcome, tuple(lines[:MAX_EVENTS]), why)
-        if findings:
-            return Verdict(
-                self.requirement, Outcome.NOT_OBSERVED, findings[0].lines, findings[0].why
-            )
+        tallies = {Outcome.VIOLATED: _Tally(), Outcome.SATISFIED: _Tally()}
+        undecided: Finding | None = None
+        for finding in self.find(story):
+            if finding.kept is None:
+                undecided = undecided or finding
+            else:
+                outcome = Outcome.SATISFIED if finding.kept else Outcome.VIOLATED
+                tallies[outcome].add(finding)
+        for outcome, tally in tallies.items():
+            if tally.count:
+                more = f" (and {tally.count - 1} more)" if tally.count > 1 else ""
+                lines = tuple(sorted(tally.lines)[:MAX_EVENTS])
+                return Verdict(self.requirement, outcome, lines, f"{tally.why}{more}")
+        if undecided is not None:
+            lines, why = undecided.lines, undecided.why
+            return Verdict(self.requirement, Outcome.NOT_OBSERVED, lines, why)
         why = f"the trace does not show {self.needs}"
         return Verdict(self.requirement, Outcome.NOT_OBSERVED, (), why)
 
 
+@dataclass(slots=True)
+class _Tally:
+    """What is kept of the findings of one kind: traces may give a hundred thousand."""
+
+    count: int = 0
+    why: str = ""
+    lines: set[int] = field(default_factory=set)
+
+    def add(self, finding: Finding) -> None:
+        self.why = self.why or finding.why
+        self.count += 1
+        if len(self.lines) < MAX_EVENTS:
+            self.lines.update(finding.lines)
+
+
 def _lines(evidence: tuple[Seen | None, ...]) -> tuple[int, ...]:
-    return tuple(seen.line for seen in evidence if seen is not None)
+    return tuple([seen.line for seen in evidence if seen is not None])

@@ -16,6 +16,8 @@ TOKEN_THING = 53
 MAX_STATUS_BYTES = 128
 MAX_REQUESTS_IN_A_ROW = 33
 TIMER_TOLERANCE_S = 1.0
+# These change nothing for an idle device.
+_UNEVENTFUL = (s.Pinged, s.Acknowledged, s.JobCreated, s.SlotRead)
 
 
 def notify_next(story: Story) -> str:
@@ -167,18 +169,16 @@ def does_not_poll(story: Story) -> Findings:
     }
     idle_since: s.Delivered | None = None
     for seen in story.ordered:
-        match seen:
-            case s.Delivered():
-                idle_since = seen if seen.line in answers else None
-            case s.JobRequested() if idle_since is not None and not seen.dup:
-                yield broken("the device asked again while idle and nothing changed", seen)
-                idle_since = None
-            case s.Pinged() | s.Acknowledged() | s.JobCreated() | s.SlotRead():
-                pass
-            case _:
-                if idle_since is not None and seen.t - idle_since.t > story.request_timer_s:
-                    yield kept("the idle device did not ask again", idle_since, seen)
-                idle_since = None
+        if idle_since is None or isinstance(seen, _UNEVENTFUL):
+            pass
+        elif isinstance(seen, s.JobRequested) and not seen.dup:
+            yield broken("the device asked again while idle and nothing changed", seen)
+        elif seen.t - idle_since.t > story.request_timer_s:
+            yield kept("the idle device did not ask again", idle_since, seen)
+        if isinstance(seen, s.Delivered):
+            idle_since = seen if seen.line in answers else None
+        elif not isinstance(seen, _UNEVENTFUL):
+            idle_since = None
 
 
 def repeats_request(story: Story) -> Findings:

@@ -29,8 +29,8 @@ def subscribes_first(story: Story) -> Findings:
         prefix = f"$aws/things/{story.thing}/streams/{transfer.offer.stream}/data/"
         before = [
             (subscribed, qos)
-            for subscribed in story.all(s.Subscribed)
-            if subscribed.line < first.line and story.same_run(subscribed, first)
+            for subscribed in story.in_run(s.Subscribed, story.run_of(first))
+            if subscribed.line < first.line
             for name, qos in subscribed.filters
             if name.startswith(prefix)
         ]
@@ -61,7 +61,7 @@ def is_one_map(story: Story) -> Findings:
 
 
 def names_file(story: Story) -> Findings:
-    for transfer, requested in requests(story):
+    for transfer, requested in story.once(requests):
         asked, wanted = requested.request.file_id, transfer.offer.file_id
         if wanted is None:
             continue
@@ -72,7 +72,7 @@ def names_file(story: Story) -> Findings:
 
 
 def block_size_is_sound(story: Story) -> Findings:
-    for transfer, requested in requests(story):
+    for transfer, requested in story.once(requests):
         size = requested.request.block_size or 0
         if size < 1 or size & (size - 1):
             yield broken(f"l is {size}, not a power of two", requested)
@@ -95,7 +95,7 @@ def word_is_rdy(story: Story) -> Findings:
 def _each(
     story: Story, fits: Callable[[BlockRequest], bool], what: Callable[[BlockRequest], str]
 ) -> Findings:
-    for _, requested in requests(story):
+    for _, requested in story.once(requests):
         finding: Callable[..., Finding] = kept if fits(requested.request) else broken
         yield finding(what(requested.request), requested)
 
@@ -132,7 +132,7 @@ def bitmap_fits(story: Story) -> Findings:
 
 
 def spare_bits_are_zero(story: Story) -> Findings:
-    for transfer, requested in requests(story):
+    for transfer, requested in story.once(requests):
         blocks = transfer.blocks
         if blocks is None:
             continue
@@ -185,7 +185,7 @@ def never_asks_again(story: Story) -> Findings:
 
 def window_is_sound(story: Story) -> Findings:
     first: dict[int, int] = {}
-    for transfer, requested in requests(story):
+    for transfer, requested in story.once(requests):
         count, size = requested.request.count or 0, requested.request.block_size or 0
         window = first.setdefault(id(transfer), count)
         if count < 1:

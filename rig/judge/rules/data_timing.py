@@ -82,7 +82,7 @@ def windows_of(story: Story, transfer: Transfer) -> Iterator[Window]:
 
 def asks_at_once(story: Story) -> Findings:
     limit = max(story.request_timer_s - TIMER_TOLERANCE_S, story.request_timer_s / 2)
-    for window in windows(story):
+    for window in story.once(windows):
         if window.broken_off or window.size < 1 or window.stored < window.size:
             continue
         new = [datum for datum in window.data if datum.fate is Fate.NEW]
@@ -98,7 +98,7 @@ def asks_at_once(story: Story) -> Findings:
 
 def repeats_at_timer(story: Story) -> Findings:
     declared = story.declared_number("request_timer_s")
-    for window in windows(story):
+    for window in story.once(windows):
         answers = [d for d in window.data if d.fate is not Fate.WHILE_SUSPENDED]
         if window.broken_off or len(answers) >= window.size or window.stored >= window.size:
             continue
@@ -130,7 +130,7 @@ def _never_repeats(story: Story) -> Findings:
 
 
 def ignores_duplicates_for_window(story: Story) -> Findings:
-    for window in windows(story):
+    for window in story.once(windows):
         duplicates = [d.seen for d in window.data if d.fate is Fate.DUPLICATE]
         new = sum(d.fate is Fate.NEW for d in window.data)
         if window.broken_off or not duplicates or window.stored >= window.size:
@@ -175,7 +175,7 @@ def silences(story: Story) -> Iterator[Silence]:
 def gives_up(story: Story) -> Findings:
     declared = story.declared_number("momentum")
     limit = UNDECLARED_ATTEMPTS if declared is None else int(declared) + 1
-    for silence in silences(story):
+    for silence in story.once(silences):
         first, last = silence.requests[0], silence.requests[-1]
         if len(silence.requests) > limit:
             yield broken(
@@ -205,7 +205,7 @@ def _is_momentum(reported: s.Reported) -> bool:
 
 
 def gives_up_for_the_reason(story: Story) -> Findings:
-    for silence in silences(story):
+    for silence in story.once(silences):
         ended = silence.transfer.ended_by
         given_up = (
             silence.is_last
@@ -227,7 +227,7 @@ def counts_anew(story: Story) -> Findings:
     if declared is None:
         return
     unanswered_before: dict[int, int] = {}
-    for silence in silences(story):
+    for silence in story.once(silences):
         key = id(silence.transfer)
         before = unanswered_before.get(key, 0)
         # A request that was answered is not an unanswered attempt.

@@ -16,11 +16,11 @@ CREATE_FILE = "create_file"
 
 
 def ordinary(story: Story) -> Iterator[Delivery]:
-    """Valid jobs, not self-tests, that reached a device ready to take one."""
+    """Jobs that a device must take, and that reached it when it was ready to."""
     return (
         delivery
         for delivery in story.deliveries
-        if delivery.offer.is_valid and delivery.offer.self_test is None and delivery.is_receptive
+        if story.must_take(delivery) and delivery.is_receptive
     )
 
 
@@ -64,11 +64,23 @@ def _subscription(story: Story, delivery: Delivery) -> s.Subscribed | None:
 
 
 def job_id_works(story: Story) -> Findings:
+    strays = [
+        report
+        for execution in story.executions
+        if not execution.deliveries
+        for report in execution.reports
+        if report.job_id
+    ]
     for execution in story.executions:
         if not 1 <= len(execution.job_id) <= GUARANTEED_JOB_ID:
             continue
+        length = len(execution.job_id)
         if succeeded := execution.of_kind(Kind.SUCCEEDED):
-            yield kept(f"a job id of {len(execution.job_id)} characters worked", succeeded[0])
+            yield kept(f"a job id of {length} characters worked", succeeded[0])
+        elif execution.deliveries and not execution.reports:
+            shortened = next((r for r in strays if execution.job_id.startswith(r.job_id)), None)
+            if shortened is not None:
+                yield broken(f"a status went to {shortened.job_id!r}, a part of the id", shortened)
 
 
 def uses_only_protocol(story: Story) -> Findings:

@@ -26,7 +26,11 @@ NON_CONFORMING_DEFECTS = frozenset(
 def with_defect(story: Story, *defects: Defect) -> Iterator[Delivery]:
     """Documents with one of these defects that reached a device ready to take a job."""
     wanted = frozenset(defects)
-    return (d for d in story.deliveries if d.offer.defects & wanted and d.is_receptive)
+    return (d for d in story.once(_defective) if d.offer.defects & wanted and d.is_receptive)
+
+
+def _defective(story: Story) -> Iterator[Delivery]:
+    return (delivery for delivery in story.deliveries if delivery.offer.defects)
 
 
 def until_next(story: Story, delivery: Delivery, kind: type[Seen]) -> list[Seen]:

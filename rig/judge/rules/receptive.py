@@ -11,7 +11,7 @@ LIFE = (s.JobRequested, s.Reported, s.BlocksRequested, s.Subscribed, s.Pinged)
 
 def reaction(story: Story, delivery: Delivery, what: str) -> Findings:
     """A finding on whether the device did anything about this valid, ordinary job."""
-    if not delivery.offer.is_valid or delivery.offer.self_test is not None:
+    if not story.must_take(delivery):
         return
     if delivery.taken_up is not None:
         yield kept(f"{what} was taken up", delivery.seen, delivery.taken_up)
@@ -28,7 +28,7 @@ def next_job_taken(story: Story, delivery: Delivery) -> Seen | bool | None:
     """
     following = delivery.follower
     while following is not None:
-        if following.offer.is_valid and following.is_receptive:
+        if story.must_take(following) and following.is_receptive:
             if following.taken_up is not None:
                 return following.taken_up
             return False if story.waited_in_vain(following.seen) else None

@@ -51,7 +51,7 @@ def survives_over_long(story: Story) -> Findings:
 
 def survives_flood(story: Story) -> Findings:
     flooded: set[int] = set()
-    for window in windows(story):
+    for window in story.once(windows):
         transfer = window.transfer
         if id(transfer) in flooded or len(window.data) <= FLOOD * max(window.size, 1):
             continue
@@ -120,7 +120,7 @@ def grants_empty_components(story: Story) -> Findings:
 
 
 def grants_repetition(story: Story) -> Findings:
-    for window in windows(story):
+    for window in story.once(windows):
         if window.request.payload == window.following.payload:
             yield kept("an equal request was repeated", window.request, window.following)
     seen_filters: dict[tuple[int | None, str], s.Subscribed] = {}

@@ -88,7 +88,7 @@ def trials(story: Story) -> Iterator[Trial]:
 
 
 def reports_active(story: Story) -> Findings:
-    for trial in trials(story):
+    for trial in story.once(trials):
         seen = trial.delivery.seen
         if trial.is_newer is False or trial.is_pending is False:
             continue
@@ -107,7 +107,7 @@ def reports_active(story: Story) -> Findings:
 
 
 def active_names_running(story: Story) -> Findings:
-    for trial in trials(story):
+    for trial in story.once(trials):
         active = trial.first(Kind.ACTIVE)
         if active is None:
             continue
@@ -156,7 +156,7 @@ def active_precedes_success(story: Story) -> Findings:
 
 
 def success_names_versions(story: Story) -> Findings:
-    for trial in trials(story):
+    for trial in story.once(trials):
         succeeded = trial.first(Kind.SUCCEEDED)
         if succeeded is None:
             continue
@@ -203,7 +203,7 @@ def refuses_downgrade(story: Story) -> Findings:
 
 
 def _not_newer(story: Story) -> Iterator[Trial]:
-    return (trial for trial in trials(story) if trial.is_newer is False)
+    return (trial for trial in story.once(trials) if trial.is_newer is False)
 
 
 def _refused_and_reset(trial: Trial, what: str) -> Finding:
@@ -262,7 +262,7 @@ def reports_before_reset(story: Story) -> Findings:
 
 def _mismatched(story: Story) -> Iterator[Trial]:
     """Self-test documents given to an image that is not on trial, though newer."""
-    return (t for t in trials(story) if t.is_pending is False and t.is_newer)
+    return (t for t in story.once(trials) if t.is_pending is False and t.is_newer)
 
 
 def refuses_when_not_pending(story: Story) -> Findings:
@@ -282,7 +282,7 @@ def names_mismatch_reason(story: Story) -> Findings:
 
 
 def honours_presence(story: Story) -> Findings:
-    for trial in trials(story):
+    for trial in story.once(trials):
         if trial.delivery.offer.self_test in ("ready", "active"):
             continue
         answer = trial.first(Kind.ACTIVE, Kind.FAILED)

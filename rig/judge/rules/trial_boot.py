@@ -15,10 +15,11 @@ COMMIT, RESET = "commit", "reset"
 
 
 class Trial:
-    """One run of an image on trial."""
+    """One run of an image on trial; `old_version` is the packed version confirmed before it."""
 
-    def __init__(self, story: Story, run: Run, boot: s.Booted) -> None:
+    def __init__(self, story: Story, run: Run, boot: s.Booted, old_version: int | None) -> None:
         self.story = story
+        self.old_version = old_version
         self.run = run
         self.boot = boot
         following = story.timeline.next_run(run)
@@ -32,14 +33,6 @@ class Trial:
             if power is not None and (self.next_boot is None or power.line < self.next_boot.line)
             else None
         )
-
-    @property
-    def old_version(self) -> int | None:
-        """The packed version that ran, confirmed, before this trial."""
-        for run in reversed(self.story.timeline.runs[: self.run.number]):
-            if run.boot is not None and not run.is_pending:
-                return self.story.version_of(run.boot)
-        return None
 
     @property
     def offered(self) -> list[Delivery]:
@@ -62,9 +55,19 @@ class Trial:
 
 
 def trials(story: Story) -> Iterator[Trial]:
+    """The runs of images on trial. An image that reported SUCCEEDED is confirmed from then on."""
+    confirmed: int | None = None
     for run in story.timeline.runs:
-        if run.boot is not None and run.is_pending:
-            yield Trial(story, run, run.boot)
+        if run.boot is None:
+            continue
+        if not run.is_pending:
+            confirmed = story.version_of(run.boot)
+            continue
+        trial = Trial(story, run, run.boot, confirmed)
+        yield trial
+        terminal = trial.terminal()
+        if terminal is not None and terminal.report.kind is Kind.SUCCEEDED:
+            confirmed = story.version_of(run.boot)
 
 
 def _was_rolled_back(trial: Trial, what: str) -> Finding:
@@ -84,14 +87,14 @@ def _was_rolled_back(trial: Trial, what: str) -> Finding:
 
 
 def rolls_back_without_job(story: Story) -> Findings:
-    for trial in trials(story):
+    for trial in story.once(trials):
         ran_its_time = trial.lasted_s >= story.self_test_timer_s - 1
         if not trial.offered and not trial.reports and ran_its_time:
             yield _was_rolled_back(trial, "the image on trial got no job")
 
 
 def is_silent_without_job(story: Story) -> Findings:
-    for trial in trials(story):
+    for trial in story.once(trials):
         if trial.offered:
             continue
         if trial.reports:
@@ -111,7 +114,7 @@ def _ordinary(trial: Trial) -> Delivery | None:
 
 
 def resets_on_ordinary_job(story: Story) -> Findings:
-    for trial in trials(story):
+    for trial in story.once(trials):
         delivery = _ordinary(trial)
         if delivery is None:
             continue
@@ -122,7 +125,7 @@ def resets_on_ordinary_job(story: Story) -> Findings:
 
 
 def old_image_performs_job(story: Story) -> Findings:
-    for trial in trials(story):
+    for trial in story.once(trials):
         delivery = _ordinary(trial)
         if delivery is None:
             continue
@@ -215,7 +218,7 @@ def _ends_on_old_image(story: Story, execution: Execution, failed: s.Reported) -
 
 
 def old_image_fails_job(story: Story) -> Findings:
-    for trial in trials(story):
+    for trial in story.once(trials):
         boot, old = trial.next_boot, trial.old_version
         rolled_back = (
             boot is not None
@@ -296,7 +299,7 @@ def boots_old_after_cut(story: Story) -> Findings:
 
 
 def cut_leaves_no_uncommitted(story: Story) -> Findings:
-    for trial in trials(story):
+    for trial in story.once(trials):
         boot = trial.next_boot
         if trial.power is None or boot is None or trial.terminal() is not None:
             continue
@@ -327,7 +330,7 @@ def waits_for_reset(story: Story) -> Findings:
 
 def gets_one_attempt(story: Story) -> Findings:
     """OTA-RES-010: a reset after self_test active and before acceptance."""
-    for trial in trials(story):
+    for trial in story.once(trials):
         active = next((r for r in trial.reports if r.report.kind is Kind.ACTIVE), None)
         boot = trial.next_boot
         if active is None or boot is None or trial.terminal() is not None:
@@ -352,7 +355,7 @@ def suspended_trial_is_guarded(story: Story) -> Findings:
         run = story.run_of(start)
         if end is None or end.name != "resume" or not run.is_pending or run.boot is None:
             continue
-        trial = Trial(story, run, run.boot)
+        trial = next(trial for trial in story.once(trials) if trial.run is run)
         if trial.terminal() is None:
             yield _was_rolled_back(trial, "suspended and resumed on trial")
 

@@ -5,6 +5,8 @@ A verdict that needs these witnesses is not given without them (OTA spec §13, c
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from rig.judge.rule import Finding, broken, kept, open_end
 from rig.judge.story import Execution, Kind, Seen, Story, Transfer
 from rig.judge.story import seen as s
@@ -22,7 +24,7 @@ def boots_until_next_update(story: Story, after: Seen) -> list[s.Booted]:
     """Boots after the run of this observation, up to the next image that becomes ready."""
     limit = next_ready(story, after)
     last = len(story.timeline.runs) if limit is None else story.run_of(limit).number
-    return [boot for boot in story.boots_after(after) if story.run_of(boot).number <= last]
+    return list(takewhile(lambda boot: story.run_of(boot).number <= last, story.boots_after(after)))
 
 
 def active_reads_until_next_update(story: Story, after: Seen) -> list[s.SlotRead]:
@@ -58,6 +60,11 @@ def holds_its_image(story: Story, transfer: Transfer, what: str) -> Finding:
     reads = story.reads(after=transfer.ended_by)
     if not reads:
         return open_end(f"{what}; no slot was read back afterwards", transfer.ended_by)
+    succeeded = next(iter(execution.of_kind(Kind.SUCCEEDED)), None) if execution else None
+    if succeeded is not None:
+        for read in active_reads_until_next_update(story, succeeded):
+            if read.sha256 != wanted:
+                return broken(f"{what}, but slot {read.slot} runs another image", succeeded, read)
     match = next((read for read in reads if read.sha256 == wanted), None)
     if match is None:
         return open_end(f"{what}; the image is in no slot that was read", transfer.ended_by)

@@ -14,7 +14,7 @@ from typing import Any
 from rig.judge.story import seen as s
 from rig.judge.story.block import read_block, read_request
 from rig.judge.story.offer import read_offer
-from rig.judge.story.report import read_report
+from rig.judge.story.report import packed_version, read_report
 from rig.trace import Event, Trace
 
 _RANGE = re.compile(r"bytes=(\d{1,12})-(\d{1,12})", re.ASCII)
@@ -213,7 +213,7 @@ def _boot(event: Event, at: s.Seen) -> s.Seen | None:
     if not isinstance(version, str):
         return None
     slot, state, marker = (_text(event.data.get(key)) for key in ("slot", "state", "marker"))
-    return s.Booted(*_at(at), version, slot, state, marker)
+    return s.Booted(*_at(at), version, packed_version(f"v{version}"), slot, state, marker)
 
 
 def _command(event: Event, at: s.Seen) -> s.Seen | None:

@@ -3,6 +3,9 @@
 Each carries the line of its event and the time `t` in seconds. `conn` is the network connection.
 Messages of the device are classes of their own; what they say is decoded, and what could not be
 decoded is kept as a `defect` for the rules to judge.
+
+Nobody changes an observation. They are not frozen only because a frozen dataclass takes three
+times as long to make, and a trace has a hundred thousand of them; each is equal to itself alone.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from rig.judge.story.offer import Offer
 from rig.judge.story.report import Report
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Seen:
     """Anything that was seen at one line of the trace."""
 
@@ -25,24 +28,24 @@ class Seen:
     conn: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class TcpOpened(Seen):
     """The device opened a network connection."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Connected(Seen):
     """The gateway accepted the device's CONNECT."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Closed(Seen):
     """A network connection ended; `by_device` tells which side ended it."""
 
     by_device: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Subscribed(Seen):
     """SUBSCRIBE of the device: pairs of topic filter and asked-for QoS."""
 
@@ -53,19 +56,19 @@ class Subscribed(Seen):
         return next((qos for name, qos in self.filters if name == topic), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Unsubscribed(Seen):
     """UNSUBSCRIBE of the device."""
 
     filters: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Pinged(Seen):
     """PINGREQ of the device: a sign of life and nothing else."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Acknowledged(Seen):
     """PUBACK: of the device for a delivery, or (`by_device` False) of the gateway."""
 
@@ -73,7 +76,7 @@ class Acknowledged(Seen):
     pid: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Published(Seen):
     """PUBLISH of the device to a reserved topic."""
 
@@ -85,12 +88,12 @@ class Published(Seen):
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class JobRequested(Published):
     """The device asks for its next job (NG)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Reported(Published):
     """The device reports the status of a job (UP)."""
 
@@ -98,7 +101,7 @@ class Reported(Published):
     report: Report
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class BlocksRequested(Published):
     """The device asks for blocks of a stream (SG)."""
 
@@ -106,7 +109,7 @@ class BlocksRequested(Published):
     request: BlockRequest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Delivered(Seen):
     """A job document reached the device, as news (`on_notify_next`) or as an answer."""
 
@@ -117,7 +120,7 @@ class Delivered(Seen):
     """Whether the device had subscribed to the topic on that connection."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class DataDelivered(Seen):
     """A data message reached the device (SD)."""
 
@@ -125,7 +128,7 @@ class DataDelivered(Seen):
     block: Block
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class HttpAsked(Seen):
     """An HTTP request of the device; `range` is (first, last) of a single byte range."""
 
@@ -135,7 +138,7 @@ class HttpAsked(Seen):
     range_text: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class HttpAnswered(Seen):
     """The answer to an HTTP request; `length` is that of the body in bytes."""
 
@@ -143,17 +146,21 @@ class HttpAnswered(Seen):
     length: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Booted(Seen):
-    """What the rig knows of an image that began to run; `state` as the boot loader calls it."""
+    """What the rig knows of an image that began to run; `state` as the boot loader calls it.
+
+    `packed` is the version as one number, None when `version` is not "major.minor.build".
+    """
 
     version: str
+    packed: int | None
     slot: str | None
     state: str | None
     marker: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Flashed(Seen):
     """The rig put an image into a slot, everything else erased: this one will run."""
 
@@ -161,7 +168,7 @@ class Flashed(Seen):
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class SlotRead(Seen):
     """What was read back from a slot."""
 
@@ -171,14 +178,14 @@ class SlotRead(Seen):
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class PowerChanged(Seen):
     """The rig changed the power: ON, OFF or CUT; RESET of the probe counts as one."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Commanded(Seen):
     """The application on the device was told something, and answered."""
 
@@ -186,7 +193,7 @@ class Commanded(Seen):
     arguments: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class JobCreated(Seen):
     """What a scenario offered."""
 
@@ -195,21 +202,21 @@ class JobCreated(Seen):
     image: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class JobCancelled(Seen):
     """A job was cancelled at the service."""
 
     job_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class FaultFired(Seen):
     """A fault that the rig put in the way, with whatever the trace says of it."""
 
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Expected(Seen):
     """What a scenario knows the application on the device to do."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -17,13 +17,14 @@ from rig.judge.story.transfer import Delivery
 from rig.trace import Trace
 
 _S = TypeVar("_S", bound=s.Seen)
+_T = TypeVar("_T")
 
 # How long a device may take to react to what it was sent, on top of its request timer.
 REACTION_S = 5.0
 DEFAULT_REQUEST_TIMER_S = 10.0
 DEFAULT_SELF_TEST_TIMER_S = 16.0
 DEFAULT_MOMENTUM = 32
-DEFAULT_STATUS_FREQUENCY = 64
+GUARANTEED_FILE_SIZE = 4 * 1024 * 1024  # bytes: 1024 blocks of 4 KiB, OTA spec §4.1
 
 
 @dataclass(eq=False)
@@ -81,6 +82,7 @@ class Story:
         self._by_type: dict[type[s.Seen], list[s.Seen]] = defaultdict(list)
         for observation in self.ordered:
             self._by_type[type(observation)].append(observation)
+        self._derived: dict[tuple[str, str], list[Any]] = {}
         self._by_line: dict[type[s.Seen], list[Any]] = {}
         self._by_run: dict[type[s.Seen], dict[int, list[Any]]] = {}
         model = DeviceModel(self.timeline)
@@ -115,6 +117,13 @@ class Story:
             self._by_line[kind] = entries
         position = bisect_right(entries, after.line, key=_line)
         return cast(_S, entries[position]) if position < len(entries) else None
+
+    def once(self, derive: Callable[[Story], Iterator[_T]]) -> list[_T]:
+        """What a function derives from the story, derived once however many rules ask for it."""
+        key = derive.__qualname__, derive.__module__
+        if key not in self._derived:
+            self._derived[key] = list(derive(self))
+        return cast(list[_T], self._derived[key])
 
     # -- what the vendor declares --------------------------------------------------------------
 
@@ -154,6 +163,12 @@ class Story:
             return next(iter(self.data_protocols))
         return _text(self.declares.get("primary_data_protocol"))
 
+    def must_take(self, delivery: Delivery) -> bool:
+        """Whether a device must take this job up: valid, ordinary, of a size it must hold."""
+        offer = delivery.offer
+        limit = self.declared_number("max_image_size") or GUARANTEED_FILE_SIZE
+        return offer.is_valid and offer.self_test is None and (offer.file_size or 0) <= limit
+
     def protocol_for(self, delivery: Delivery) -> str | None:
         """The data protocol the device must choose (OTA spec §4.3), None when it has none."""
         usable = delivery.offer.protocols & self.data_protocols
@@ -191,14 +206,16 @@ class Story:
 
     def boots_after(self, observation: s.Seen) -> Iterator[s.Booted]:
         """All boots after the run of this observation."""
-        for run in self.timeline.runs[self.run_of(observation).number + 1 :]:
+        run = self.timeline.next_run(self.run_of(observation))
+        while run is not None:
             if run.boot is not None:
                 yield run.boot
+            run = self.timeline.next_run(run)
 
     def version_of(self, observation: s.Seen) -> int | None:
         """The packed version that runs at this observation, by its boot marker."""
         boot = self.run_of(observation).boot
-        return None if boot is None else packed(boot.version)
+        return None if boot is None else boot.packed
 
     def reads(self, *, after: s.Seen | None = None, active: bool | None = None) -> list[s.SlotRead]:
         """Slots read back, in order."""

@@ -71,10 +71,10 @@ class Delivery:
     reports: list[s.Reported] = field(default_factory=list)
     """Statuses of the job until the next document of the run."""
     transfer: Transfer | None = None
+    offer: Offer = field(init=False)
 
-    @property
-    def offer(self) -> Offer:
-        return self.seen.offer
+    def __post_init__(self) -> None:
+        self.offer = self.seen.offer
 
     @property
     def is_receptive(self) -> bool:
@@ -140,21 +140,26 @@ class Transfer:
     """Bit i is set when block i was delivered whole."""
     delivered_since_request: int = 0
     """The same since the latest block request."""
+    offer: Offer = field(init=False)
+    _block_size: int | None = None
 
-    @property
-    def offer(self) -> Offer:
-        return self.delivery.offer
+    def __post_init__(self) -> None:
+        self.offer = self.delivery.offer
 
     @property
     def block_size(self) -> int | None:
         """`l` of its first readable request, or the span of its first range, in bytes."""
-        if self.by_http:
-            return next((asked.span for asked in self.ranges if asked.span), None)
-        return next((r.request.block_size for r in self.requests if r.request.block_size), None)
+        if self._block_size is None:
+            if self.by_http:
+                sizes = (asked.span for asked in self.ranges)
+            else:
+                sizes = (requested.request.block_size for requested in self.requests)
+            self._block_size = next((size for size in sizes if size), None)
+        return self._block_size
 
     @property
     def blocks(self) -> int | None:
-        """N, the number of blocks of the file."""
+        """N, the number of blocks of the file; None when it is unknown or beyond any bitmap."""
         size, block = self.offer.file_size, self.block_size
         if size is None or not block or block < 1:
             return None

@@ -135,7 +135,7 @@ class Tape:
     def ask(self) -> None:
         """Subscribe to notify-next and ask for a job."""
         self.subscribe(f"{TOPICS}/jobs/notify-next", 1)
-        self.publish("jobs/$next/get", json.dumps({"clientToken": f"0:{THING}"}).encode(), 1)
+        self.publish("jobs/$next/get", json.dumps({"clientToken": f"0:{THING[:53]}"}).encode(), 1)
 
     def start(self, version: str = OLD, state: str = "valid") -> None:
         """Boot, connect, ask."""

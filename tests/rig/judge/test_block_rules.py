@@ -13,14 +13,14 @@ SIGNATURE = "0x000000e3: 0x00000000"
 STREAM = "$aws/things/lamp/streams/S/data/cbor"
 
 
-def downloading(signed: str = "good", **file: int) -> Tape:
+def downloading() -> Tape:
     """A device that has asked for the first two of three blocks."""
     tape = Tape()
     tape.flash()
     tape.start()
     tape.answer()
-    tape.created(signed=signed)
-    tape.news(offer(**file))
+    tape.created()
+    tape.news(offer())
     tape.subscribe_stream()
     tape.request([0, 1, 2])
     return tape
@@ -332,14 +332,14 @@ def test_flood() -> None:
 # -- signatures ---------------------------------------------------------------------------------
 
 
-def whole(signed: str, **options: tuple[str, ...]) -> Tape:
+def whole(signed: str, without: tuple[str, ...] = ()) -> Tape:
     """All blocks delivered of an image signed like this."""
     tape = Tape()
     tape.flash()
     tape.start()
     tape.answer()
     tape.created(signed=signed)
-    tape.news(offer(**options))  # type: ignore[arg-type]
+    tape.news(offer(without=without))
     tape.download()
     return tape
 
@@ -444,3 +444,43 @@ def test_other_file_type_named_wrongly() -> None:
 
 def test_the_size_is_that_of_three_blocks() -> None:
     assert 2 * BLOCK < SIZE < 3 * BLOCK
+
+
+def test_loss_spoils_the_image() -> None:
+    tape = downloading()
+    tape.data(0)
+    tape.progress(1)
+    tape.wait(2)
+    tape.request([1, 2])
+    tape.data(1)
+    tape.data(2)
+    refused(tape, SIGNATURE)
+    check(tape, violated="DAT-018 DAT-032 SIG-001")
+
+
+def test_another_image_runs_after_success() -> None:
+    tape = downloading()
+    tape.data(1)
+    tape.progress(1)
+    tape.data(0)
+    tape.request([2])
+    tape.data(2)
+    tape.ready()
+    tape.reset_into(NEW, offer(ready=OLD), "pending_commit")
+    tape.active()
+    tape.succeeded()
+    tape.read("9.9.9", OLD)
+    check(tape, violated="DAT-015 DAT-018")
+
+
+def test_flood_stops_the_transfer() -> None:
+    tape = downloading()
+    tape.data(0)
+    tape.progress(1)
+    for _ in range(9):
+        tape.data(0)
+    tape.wait(2)
+    tape.request([1, 2])
+    tape.wait(60)
+    tape.ping()
+    check(tape, violated="DAT-014 RES-003")

@@ -459,3 +459,56 @@ def test_ten_drops() -> None:
         tape.answer()
     lives_on(tape)
     check(tape, satisfied="RES-009")
+
+
+def test_deaf_after_ten_drops() -> None:
+    tape = idle()
+    for number in range(10):
+        tape.news(offer(f"J{number}", stream=f"S{number}"))
+        tape.subscribe_stream(f"S{number}")
+        tape.request([0, 1, 2], stream=f"S{number}")
+        tape.news({"timestamp": 2, "execution": {}})
+        tape.ask()
+        tape.answer()
+    stays_deaf(tape)
+    check(tape, violated="CTL-009 JOB-002 JOB-003 JOB-035 RES-009")
+
+
+def test_blocks_of_the_old_job_after_resuming_with_another() -> None:
+    tape = idle()
+    tape.news(offer())
+    tape.subscribe_stream()
+    tape.request([0, 1, 2])
+    tape.command("suspend")
+    tape.command("resume")
+    tape.ask()
+    tape.answer(offer("K", stream="T"))
+    tape.request([0, 1, 2])
+    check(tape, violated="SUS-006")
+
+
+def test_huge_file_refused_in_silence() -> None:
+    tape = idle()
+    tape.news(offer(filesize=0xFFFFFFFF))
+    tape.wait(60)
+    tape.ping()
+    check(tape, violated="JOB-019")
+
+
+def test_answer_ignored() -> None:
+    tape = Tape()
+    tape.start()
+    tape.answer(offer())
+    tape.wait(60)
+    tape.ping()
+    check(tape, violated="CTL-010 JOB-002")
+
+
+def test_job_id_shortened() -> None:
+    tape = idle()
+    tape.news(offer("J" * 64))
+    tape.subscribe_stream()
+    tape.request([0, 1, 2])
+    tape.data(0)
+    tape.status("IN_PROGRESS", "J" * 32, 0, receive="1/3")
+    check(tape, violated="CTL-014 JOB-020")

@@ -469,3 +469,21 @@ def test_late_packets_belong_to_the_boot_before() -> None:
         for n, event in enumerate(tape.events)
     ]
     check(tape, satisfied="TST-004 TST-006")
+
+
+def test_older_version_accepted() -> None:
+    tape = ready()
+    tape.start("0.9.9", "pending_commit")
+    tape.answer(offer(ready=OLD))
+    tape.succeeded("0.9.9", OLD)
+    check(tape, violated="TST-004 TST-008")
+
+
+def test_wrong_reason_for_an_image_not_on_trial() -> None:
+    tape = Tape()
+    tape.start("1.0.5")
+    tape.answer(offer(ready=OLD))
+    tape.failed("rejected: 0x00000000")
+    tape.close()
+    tape.start("1.0.5")
+    check(tape, satisfied="TST-016", violated="TST-017")
