@@ -33,6 +33,7 @@ def digest_file(path: Path) -> bytes:
 def load_signer_key(path: Path) -> ec.EllipticCurvePublicKey | None:
     """The P-256 public key in a PEM file (bare key or certificate); None if there is none."""
     try:
+        key: object
         pem = path.read_bytes()
         if b"BEGIN CERTIFICATE" in pem:
             key = x509.load_pem_x509_certificate(pem).public_key()
