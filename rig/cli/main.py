@@ -1,0 +1,65 @@
+"""`otarig VERB …`: finds the verb's module, runs it, and turns errors into one line each."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from rig.errors import BenchError, UsageError
+
+VERBS = {
+    "certify": "run the suite on one board and write the report",
+    "serve": "run the self-hosted gateway, broker and job server",
+    "agent": "run the reference agent as a device",
+    "update": "make an update for a thing and watch it",
+    "judge": "give verdicts from stored traces alone",
+    "boards": "list the boards that come with the rig",
+    "test": "run the project's own tests",
+}
+EXIT_OK, EXIT_NOT_CONFORMANT, EXIT_USAGE, EXIT_BENCH, EXIT_INCOMPLETE = range(5)
+
+
+def overview() -> str:
+    width = max(len(verb) for verb in VERBS)
+    verbs = "\n".join(f"  {verb:<{width}}  {text}" for verb, text in VERBS.items())
+    return (
+        "usage: otarig VERB [options]\n\nTests and certifies ports of the AWS IoT OTA agent.\n\n"
+        f"{verbs}\n\n`otarig VERB --help` tells the options of a verb.\n"
+        "Exit codes: 0 conformant or done, 1 not conformant, 2 usage, 3 the bench failed, "
+        "4 incomplete."
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(overview())
+        return EXIT_OK if words else EXIT_USAGE
+    verb, rest = words[0], words[1:]
+    if verb not in VERBS:
+        print(f"otarig: no verb {verb!r}; verbs are: {', '.join(VERBS)}", file=sys.stderr)
+        return EXIT_USAGE
+    module = importlib.import_module(f"rig.cli.{verb}")
+    try:
+        code: int = module.run(rest)
+        return code
+    except UsageError as error:
+        print(f"otarig {verb}: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except BenchError as error:
+        print(f"otarig {verb}: the bench failed: {error}", file=sys.stderr)
+        return EXIT_BENCH
+    except KeyboardInterrupt:
+        print(f"otarig {verb}: interrupted", file=sys.stderr)
+        return EXIT_BENCH
+
+
+def parser(verb: str, description: str) -> argparse.ArgumentParser:
+    """A parser whose usage errors exit with 2, as every verb's do."""
+    return argparse.ArgumentParser(prog=f"otarig {verb}", description=description)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

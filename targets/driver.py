@@ -1,0 +1,90 @@
+"""What the rig asks of a device under test: a driver declares what it can, and does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+
+class Capability(Enum):
+    """What a driver can do; a scenario that needs more is not observed, with that reason."""
+
+    FLASH = "flash"
+    """Put the factory image into the device, everything else erased."""
+    RESET = "reset"
+    """Restart the device at once."""
+    POWER = "power"
+    """Switch the device on and off, and cut its power."""
+    READ_SLOTS = "read_slots"
+    """Read back what is in the image slots."""
+    CONSOLE = "console"
+    """Deliver the device's console lines, each with the boot it belongs to."""
+    COMMANDS = "commands"
+    """Tell the application on the device to suspend, resume, abort …"""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where the device finds the gateway, and what it proves itself with; paths are PEM files."""
+
+    thing: str
+    host: str
+    port: int
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    http_ca: Path | None = None
+    signer_keys: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class SlotReading:
+    """What is in one slot: `length` in bytes, `sha256` of that many bytes in hex."""
+
+    slot: str
+    length: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class BootReport:
+    """What the device's boot marker said of the image that runs."""
+
+    number: int
+    version: str
+    slot: str
+    marker: str
+    state: str
+
+
+class Driver(Protocol):
+    """One device. Every call in the wrong state raises `BenchError` naming state and call."""
+
+    name: str
+    capabilities: frozenset[Capability]
+
+    def provision(self, factory_image: bytes, connection: Connection) -> None:
+        """Flash the factory image, erase all other state, tell the device where to connect."""
+
+    def power_on(self) -> None: ...
+
+    def power_off(self) -> None:
+        """Switch off in an orderly way; no effect on a device that is off."""
+
+    def power_cut(self) -> None:
+        """Cut the power, at once and without notice."""
+
+    def reset(self) -> None: ...
+
+    def command(self, name: str, *arguments: str) -> str:
+        """Tell the application something and return its answer."""
+
+    def read_slots(self) -> tuple[SlotReading, ...]: ...
+
+    def is_running(self) -> bool: ...
+
+    def close(self) -> None:
+        """Leave nothing behind: no process, port or temporary file."""

@@ -1,0 +1,229 @@
+"""The process driver: a device that is a process of this machine, slots and all in files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO
+
+from rig.errors import BenchError
+from rig.trace import RecorderSwitch
+from targets.board import Board
+from targets.driver import BootReport, Capability, Connection, SlotReading
+
+BOOT_MARKER = re.compile(
+    r"boot: version=(?P<version>\S+) slot=(?P<slot>\S+) marker=(?P<marker>\S+) state=(?P<state>\S+)"
+)
+COMMAND_ANSWER = re.compile(r"command: (?P<name>\S+) ?(?P<result>.*)")
+SLOT_FILES = {"A": "slot_a.bin", "B": "slot_b.bin"}
+STOP_TIME_S = 5.0
+COMMAND_TIME_S = 10.0
+
+
+class ProcessDriver:
+    """Runs the board's command in a process group of its own below `root`."""
+
+    capabilities = frozenset(Capability)
+
+    def __init__(self, board: Board, root: Path, recorder: RecorderSwitch) -> None:
+        self.name = board.name
+        self.last_boot: BootReport | None = None
+        self._board = board
+        self._root = root / "device"
+        self._config = root / "device.json"
+        self._recorder = recorder
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self._answers: queue.Queue[tuple[str, str]] = queue.Queue()
+        self._boots = 0
+
+    # -- flash ---------------------------------------------------------------------------------
+
+    def provision(self, factory_image: bytes, connection: Connection) -> None:
+        self._refuse_while_running("provision")
+        shutil.rmtree(self._root, ignore_errors=True)
+        self._root.mkdir(parents=True, mode=0o700)
+        (self._root / SLOT_FILES["A"]).write_bytes(factory_image)
+        self._boots, self.last_boot = 0, None
+        mqtt: dict[str, object] = {"host": connection.host, "port": connection.port}
+        for key in ("ca", "cert", "key"):
+            if path := getattr(connection, key):
+                mqtt[key] = str(path)
+        config: dict[str, object] = {
+            "thing": connection.thing,
+            "root": str(self._root),
+            "mqtt": mqtt,
+            "signer_keys": [str(path) for path in connection.signer_keys],
+            "declares": self._board.declares.model_dump(mode="json"),
+            "product": self._board.product,
+            "slot_size": self._board.image.max_size,
+            "faults": list(self._board.process.faults),
+        }
+        if connection.http_ca:
+            config["http_ca"] = str(connection.http_ca)
+        self._config.write_text(json.dumps(config, indent=1))
+        self._recorder.record(
+            "probe", "FLASH", slot="A", length=len(factory_image), sha256=_sha256(factory_image)
+        )
+
+    def read_slots(self) -> tuple[SlotReading, ...]:
+        readings = []
+        for slot, file_name in SLOT_FILES.items():
+            path = self._root / file_name
+            content = path.read_bytes() if path.exists() else b""
+            readings.append(SlotReading(slot, len(content), _sha256(content)))
+            self._recorder.record(
+                "probe",
+                "READ",
+                slot=slot,
+                active=bool(self.last_boot and self.last_boot.slot == slot),
+                length=len(content),
+                sha256=_sha256(content),
+            )
+        return tuple(readings)
+
+    # -- power ---------------------------------------------------------------------------------
+
+    def power_on(self) -> None:
+        self._refuse_while_running("power_on")
+        if not self._config.exists():
+            raise BenchError(f"device {self.name!r} is not provisioned: flash it before power_on")
+        places = {"{python}": sys.executable, "{config}": str(self._config)}
+        command = [places.get(word, word) for word in self._board.process.command]
+        self._recorder.record("power", "ON")
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                bufsize=1,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise BenchError(
+                f"device {self.name!r} cannot be started: {command[0]}: {error.strerror}; "
+                "mend process.command in its board file"
+            ) from None
+        assert self._process.stdout is not None
+        self._reader = threading.Thread(
+            target=self._read_console, args=(self._process.stdout,), name="console", daemon=True
+        )
+        self._reader.start()
+
+    def power_off(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIME_S)
+        except subprocess.TimeoutExpired:
+            self._kill_group(self._process)
+        self._reap()
+        self._recorder.record("power", "OFF")
+
+    def power_cut(self) -> None:
+        process = self._running("power_cut")
+        self._kill_group(process)
+        self._reap()
+        self._recorder.record("power", "CUT")
+
+    def reset(self) -> None:
+        self.power_cut()
+        self.power_on()
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def close(self) -> None:
+        self.power_off()
+        shutil.rmtree(self._root, ignore_errors=True)
+        self._config.unlink(missing_ok=True)
+
+    # -- console -------------------------------------------------------------------------------
+
+    def command(self, name: str, *arguments: str) -> str:
+        process = self._running(f"command {name!r}")
+        assert process.stdin is not None
+        self._answers = queue.Queue()
+        try:
+            process.stdin.write(" ".join((name, *arguments)) + "\n")
+            process.stdin.flush()
+            while True:
+                answered, result = self._answers.get(timeout=COMMAND_TIME_S)
+                if answered == name:
+                    break
+        except (OSError, queue.Empty):
+            raise BenchError(
+                f"device {self.name!r} did not answer the command {name!r} within "
+                f"{COMMAND_TIME_S:g} s; look at its console"
+            ) from None
+        self._recorder.record("rig", "COMMAND", name=name, arguments=list(arguments), result=result)
+        return result
+
+    def _read_console(self, lines: IO[str]) -> None:
+        for raw in lines:
+            line = raw.rstrip("\n")
+            if marker := BOOT_MARKER.search(line):
+                self._boots += 1
+                self.last_boot = BootReport(self._boots, **marker.groupdict())
+                self._recorder.record(
+                    "rig",
+                    "BOOT",
+                    boot=self._boots,
+                    evidence="boot marker",
+                    version=marker["version"],
+                    slot=marker["slot"],
+                    marker=marker["marker"],
+                    state=marker["state"],
+                )
+            self._recorder.record("console", "LINE", boot=self._boots, text=line)
+            if answer := COMMAND_ANSWER.match(line):
+                self._answers.put((answer["name"], answer["result"]))
+
+    # -- states --------------------------------------------------------------------------------
+
+    def _running(self, call: str) -> subprocess.Popen[str]:
+        if self._process is None or self._process.poll() is not None:
+            raise BenchError(f"device {self.name!r} is off: {call} needs it running")
+        return self._process
+
+    def _refuse_while_running(self, call: str) -> None:
+        if self.is_running():
+            raise BenchError(f"device {self.name!r} is running: {call} needs it off")
+        if self._process is not None:
+            self._reap()
+
+    @staticmethod
+    def _kill_group(process: subprocess.Popen[str]) -> None:
+        # The group, so that a child of the boot loader dies in the same instant.
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+    def _reap(self) -> None:
+        assert self._process is not None
+        self._kill_group(self._process)
+        self._process.wait()
+        if self._reader is not None:
+            self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._process, self._reader = None, None
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
