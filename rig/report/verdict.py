@@ -78,10 +78,12 @@ def decide(
     cases: Sequence[CaseResult],
     *,
     bench_errors: Sequence[str] = (),
+    interrupted: bool = False,
     strict: bool = False,
 ) -> RunResult:
     """Decide a run. `bench_errors` are failures of the bench outside any case.
 
+    An `interrupted` run is incomplete, whatever it had observed.
     `strict` makes a SHOULD as binding as a MUST. A binding requirement that is violated, or a
     case that the device failed, makes the run not conformant, also outside the profile and also
     when the bench failed elsewhere; else a failure of the bench decides, else what is missing.
@@ -111,6 +113,8 @@ def decide(
         and result.in_profile
         and result.requirement.level in binding
     ]
+    if interrupted:
+        missing.insert(0, "the run was interrupted before its end")
     if violations or failures:
         verdict = RunVerdict.NOT_CONFORMANT
     elif errors:

@@ -107,12 +107,14 @@ def _has_job(story: Story, command: s.Commanded) -> bool:
 
 def takes_job_after_abort(story: Story) -> Findings:
     for reported in abort_reports(story):
-        for seen in story.in_run(s.Delivered, story.run_of(reported)):
+        seen = story.next_of(s.Delivered, reported)
+        while seen is not None:
             delivery = story.delivery_of(seen)
             is_news = seen.on_notify_next and delivery.situation is Situation.IDLE
-            if seen.line > reported.line and is_news and delivery.offer.is_valid:
+            if is_news and story.must_take(delivery):
                 yield from reaction(story, delivery, "the job after the abort")
                 break
+            seen = story.next_of(s.Delivered, seen)
 
 
 def keeps_image_after_abort(story: Story) -> Findings:
