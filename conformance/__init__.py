@@ -1,0 +1,1 @@
+"""The scenarios that certify a device, and the catalogue of what is demanded of it."""

@@ -1,0 +1,146 @@
+"""The bench: a server in a thread of its own, one device, and a trace for each scenario."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig.clock import SystemClock
+from rig.errors import BenchError
+from rig.loop_thread import LoopThread
+from rig.private_files import write_private_file
+from rig.scenario import Cloud, Device, Scenario
+from rig.scenario.images import ImageMaker
+from rig.server import Server, ServerSettings
+from rig.signing import SigningKey
+from rig.trace import Header, Recorder, RecorderSwitch
+from targets.board import Board
+from targets.driver import Connection
+from targets.process import ProcessDriver
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """`broker` is a URL, None the embedded one; `transport` None is what the board says."""
+
+    broker: str | None = None
+    transport: str | None = None
+
+
+class Bench:
+    """Up between `open` and `close`; all its files are in a private temporary directory."""
+
+    def __init__(self, board: Board, options: BenchOptions) -> None:
+        self.board = board
+        self._options = options
+        self._tls = (options.transport or board.transport) == "tls"
+        self._recorder = RecorderSwitch()
+        self._stack = ExitStack()
+        self._job_numbers = itertools.count(1)
+        self._image_seed = itertools.count(1)
+        self._trusted = SigningKey.generate()
+        self._foreign = SigningKey.generate()
+
+    def open(self) -> Bench:
+        """Start the server and take hold of the device. Raises `UsageError`, `BenchError`."""
+        try:
+            self._open()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def close(self) -> None:
+        """Leave no process, port or file behind. Raises `BenchError` if the server failed."""
+        self._stack.close()
+        self._check()
+
+    def _open(self) -> None:
+        root = Path(tempfile.mkdtemp(prefix="otarig-bench-"))
+        self._stack.callback(shutil.rmtree, root, ignore_errors=True)
+        loop = LoopThread("otarig-server")
+        self._stack.callback(loop.close)
+        settings = ServerSettings(
+            root / "server",
+            tls_port=0 if self._tls else None,
+            plain_port=None if self._tls else 0,
+            https=self._tls,
+            broker=self._options.broker,
+        )
+        self._loop = loop
+        self._server = Server(settings, SystemClock(), self._recorder)
+        loop.call(self._server.start())
+        self._stack.callback(lambda: loop.call(self._server.stop()))
+        self._connection = self._enrol(root)
+        self.driver = ProcessDriver(self.board, root, self._recorder)
+        self._stack.callback(self.driver.close)
+
+    def _enrol(self, root: Path) -> Connection:
+        """Make the thing and what the device proves itself with."""
+        thing, server = self.board.thing, self._server
+        server.jobs.create_thing(thing)
+        signer = root / "signer.pem"
+        write_private_file(signer, self._trusted.public_pem)
+        if not self._tls:
+            assert server.gateway.plain_port is not None
+            return Connection(thing, "127.0.0.1", server.gateway.plain_port, signer_keys=(signer,))
+        credentials = server.authority.issue_client(thing)
+        cert, key = root / "device.pem", root / "device.key"
+        credentials.save(cert, key)
+        server.jobs.attach_certificate(thing, credentials.certificate_id)
+        assert server.gateway.tls_port is not None
+        return Connection(
+            thing,
+            "127.0.0.1",
+            server.gateway.tls_port,
+            ca=server.ca_file,
+            cert=cert,
+            key=key,
+            http_ca=server.ca_file,
+            signer_keys=(signer,),
+        )
+
+    @contextmanager
+    def scenario(self, name: str) -> Iterator[Scenario]:
+        """A scenario with an empty job queue, no faults, and the device off."""
+        board = self.board
+        recorder = Recorder(
+            Header(name, board.name, board.thing, board.declares.model_dump(mode="json"))
+        )
+        images = ImageMaker(board.product, self._image_seed)
+        cloud = Cloud(
+            self._server.jobs,
+            self._server.faults,
+            recorder,
+            images,
+            board.thing,
+            self._trusted,
+            self._foreign,
+            self._job_numbers,
+        )
+        factory = images.make(board.image.factory_version)
+        device = Device(self.driver, board, recorder, self._connection, factory)
+        self._recorder.use(recorder)
+        try:
+            yield Scenario(name, recorder, cloud, device, self._end_scenario)
+        finally:
+            self._end_scenario()
+            cloud.forget_jobs()
+            self._recorder.use(None)
+
+    def _end_scenario(self) -> None:
+        """The device is off and its connection is gone, so nothing runs into the next trace."""
+        self._server.faults.clear()
+        self.driver.power_off()
+        self._loop.call(self._server.gateway.drop(self.board.thing))
+        self._check()
+
+    def _check(self) -> None:
+        failure = self._server.gateway.failure
+        if failure is not None:
+            raise BenchError(f"the gateway failed while it served: {failure}")

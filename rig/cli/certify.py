@@ -1,0 +1,85 @@
+"""`otarig certify`: the suite on one board, progress on the terminal, the report in a directory."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from rig.cli.main import EXIT_BENCH, EXIT_OK, EXIT_USAGE, parser
+from rig.cli.progress import Progress
+from rig.errors import UsageError
+from rig.judge.catalogue import DEFAULT_FILE
+from targets.board import load_board
+
+SUITE = DEFAULT_FILE.parent
+DEFAULT_BOARD = "reference"
+
+
+def run(arguments: Sequence[str]) -> int:
+    options, for_pytest = _parser().parse_known_args(arguments)
+    load_board(options.board)  # A mistake in it is told at once, in one line.
+    console = Console(file=sys.stderr if options.json else sys.stdout, highlight=False)
+    progress = Progress(console, listing=options.list)
+    # The progress shows all there is; pytest's own words would only be between its lines.
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        code = pytest.main([*_pytest_words(options), *for_pytest], plugins=[progress])
+    if code == pytest.ExitCode.USAGE_ERROR:
+        return EXIT_USAGE  # pytest has said on standard error what it does not take
+    current = progress.run
+    if current is None:
+        raise UsageError("pytest ended before the suite began; try without its own options")
+    if current.refusal:
+        raise UsageError(current.refusal)
+    if not current.cases:
+        raise UsageError("no scenario is selected; `--list` shows their names")
+    if options.list:
+        return EXIT_OK
+    if current.result is None:
+        console.print(progress.internal_error or "the run ended without a verdict", markup=False)
+        return EXIT_BENCH
+    progress.show_verdict()
+    if options.json:
+        print(json.dumps(current.document, indent=1))
+    return current.result.verdict.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    words = parser("certify", __doc__ or "")
+    words.add_argument("--board", default=DEFAULT_BOARD, help="a board's name or a board file")
+    words.add_argument("--profile", default="core", choices=["core", "full"])
+    words.add_argument("--out", type=Path, metavar="DIR", help="directory for the report")
+    words.add_argument("--list", action="store_true", help="list the scenarios and stop")
+    words.add_argument("--strict", action="store_true", help="a SHOULD counts as a MUST")
+    words.add_argument(
+        "--broker", metavar="URL", help="a broker to use, mqtt://host:port; default: one of its own"
+    )
+    words.add_argument("--transport", choices=["tls", "plain"], help="default: the board's")
+    words.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    words.epilog = "What else is given goes to pytest, for example `-k signature`."
+    return words
+
+
+def _pytest_words(options: argparse.Namespace) -> list[str]:
+    words = [str(SUITE), f"--rootdir={SUITE.parent}", "--import-mode=importlib"]
+    # In order and without pytest's own capture, cache and time limit: a board takes its time.
+    words += ["-s", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:timeout"]
+    words += ["--board", options.board, "--profile", options.profile]
+    if options.out:
+        words += ["--out", str(options.out)]
+    if options.broker:
+        words += ["--broker", options.broker]
+    if options.transport:
+        words += ["--transport", options.transport]
+    if options.strict:
+        words.append("--strict-should")
+    if options.list:
+        words.append("--collect-only")
+    return words

@@ -1,0 +1,134 @@
+"""The progress of a run on the terminal: one line a case, then the verdict."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from rig.case import CaseOutcome, CaseResult
+from rig.judge import Outcome
+from rig.judge.catalogue import Level
+from rig.pytest_plugin import CASE, RUN
+from rig.report.verdict import RunVerdict
+from rig.run import Run
+
+SIGNS = {
+    CaseOutcome.PASSED: "[green]✓[/]",
+    CaseOutcome.FAILED: "[red]✗[/]",
+    CaseOutcome.ERROR: "[magenta]![/]",
+    CaseOutcome.NOT_RUN: "[yellow]-[/]",
+}
+COLOURS = {
+    RunVerdict.CONFORMANT: "green",
+    RunVerdict.NOT_CONFORMANT: "red",
+    RunVerdict.INCOMPLETE: "yellow",
+    RunVerdict.BENCH_ERROR: "magenta",
+}
+MAX_REASONS = 12
+
+
+class Progress:
+    """A pytest plugin that speaks through a rich console."""
+
+    def __init__(self, console: Console, *, listing: bool) -> None:
+        self.run: Run | None = None
+        self.internal_error = ""
+        self._console = console
+        self._listing = listing
+        self._bar: Bar | None = None
+
+    # -- pytest's hooks ------------------------------------------------------------------------
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        self.run = config.stash.get(RUN, None)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if self.run is None:
+            return
+        selected = [item.stash[CASE] for item in session.items if CASE in item.stash]
+        self.run.cases = {case.name: case for case in selected}
+        if self._listing:
+            for case in selected:
+                self._list(case)
+            return
+        board = self.run.board
+        self._console.print(
+            f"[bold]{escape(board.name)}[/]  {escape(board.description)}\n"
+            f"{len(selected)} scenarios, report in {escape(str(self.run.out))}"
+        )
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._bar.start()
+        self._task = self._bar.add_task("starting", total=len(selected))
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, description=escape(nodeid.rpartition("::")[2]))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
+        result = yield
+        if CASE in item.stash and self._bar is not None:
+            self._show(item.stash[CASE])
+            self._bar.advance(self._task)
+        return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        self._end_bar()
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self._end_bar()
+        self.internal_error = f"the bench failed: {excinfo.typename}: {excinfo.value}"
+
+    # -- words ---------------------------------------------------------------------------------
+
+    def show_verdict(self) -> None:
+        """The verdict, the numbers behind it, and the worst reasons."""
+        assert self.run is not None
+        result = self.run.result
+        assert result is not None
+        colour = COLOURS[result.verdict]
+        self._console.print()
+        for reason in result.reasons[:MAX_REASONS]:
+            self._console.print(f"  {escape(reason)}")
+        if len(result.reasons) > MAX_REASONS:
+            self._console.print(f"  … and {len(result.reasons) - MAX_REASONS} more in the report")
+        counts = ", ".join(
+            f"{result.count(Level.MUST, outcome)} {outcome.value}" for outcome in Outcome
+        )
+        self._console.print(
+            f"[bold {colour}]{result.verdict.value}[/]  "
+            f"{result.profile.value} profile, MUST: {counts}"
+        )
+        self._console.print(f"report: {escape(str(self.run.out / 'report.html'))}")
+
+    def _list(self, case: CaseResult) -> None:
+        first = case.story.partition("\n")[0]
+        self._console.print(f"{case.name}\n    {escape(first)}")
+        self._console.print(f"    {' '.join(case.requirements)}", soft_wrap=True)
+
+    def _show(self, case: CaseResult) -> None:
+        assert self._bar is not None
+        self._bar.console.print(
+            f"{SIGNS[case.outcome]} {case.name}  [dim]{case.seconds:.1f} s[/]", soft_wrap=True
+        )
+        if case.message:
+            for line in case.message.splitlines():
+                self._bar.console.print(f"    {escape(line)}", soft_wrap=True)
+
+    def _end_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

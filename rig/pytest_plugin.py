@@ -1,0 +1,244 @@
+"""The pytest plugin: `pytest conformance --board NAME` is the same run as `otarig certify`.
+
+It does nothing unless `--board` is given. Each scenario's test is judged in its own call phase,
+so that a broken rule fails the test, and the session ends with the report and its exit code.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from rig.bench import Bench, BenchOptions
+from rig.case import CaseOutcome, CaseResult
+from rig.errors import BenchError, OtarigError, UsageError
+from rig.run import Run
+from rig.scenario import Cloud, Device, Scenario
+from rig.scenario.device import DeviceFailure
+from rig.scenario.scenario import RuleBroken
+from targets.board import load_board
+from targets.driver import Capability
+
+RUN = pytest.StashKey[Run]()
+GOOD_CASE = "good-case"
+CASE = pytest.StashKey[CaseResult]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("otarig", "conformance of a device")
+    group.addoption("--board", help="the board to certify: a name or a board file")
+    group.addoption("--profile", default="core", choices=["core", "full"])
+    group.addoption("--out", type=Path, default=None, help="directory for the report")
+    group.addoption("--broker", default=None, help="a broker to use, mqtt://host:port")
+    group.addoption("--transport", default=None, choices=["tls", "plain"])
+    group.addoption("--strict-should", action="store_true", help="a SHOULD counts as a MUST")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "requirement(*ids): the requirements a scenario is for")
+    config.addinivalue_line("markers", "needs_protocol(name): the device must declare it")
+    config.addinivalue_line("markers", "needs_commands: the application must take commands")
+    if not config.getoption("--board"):
+        return
+    try:
+        config.stash[RUN] = Run(
+            board=load_board(config.getoption("--board")),
+            options=BenchOptions(
+                broker=config.getoption("--broker"), transport=config.getoption("--transport")
+            ),
+            profile=config.getoption("--profile"),
+            out=config.getoption("--out"),
+            strict=config.getoption("--strict-should"),
+        )
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    run = config.stash.get(RUN, None)
+    if run is None:
+        return
+    for item in items:
+        if "scenario" not in getattr(item, "fixturenames", ()):
+            continue
+        case = CaseResult(
+            name=case_name(item),
+            story=inspect.getdoc(getattr(item, "function", None)) or "",
+            requirements=tuple(
+                identifier for mark in item.iter_markers("requirement") for identifier in mark.args
+            ),
+        )
+        item.stash[CASE] = case
+        run.cases[case.name] = case
+
+
+def case_name(item: pytest.Item) -> str:
+    """`test_refused[unsigned]` of test_signature.py is the case `signature-refused-unsigned`."""
+    module = item.path.stem.removeprefix("test_")
+    name = item.name.removeprefix("test_").replace("[", "-").rstrip("]")
+    return f"{module}-{name}".replace("_", "-")
+
+
+# -- fixtures ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """The bench with the board on it, up for the whole run."""
+    run = request.config.stash.get(RUN, None)
+    if run is None:
+        raise pytest.UsageError("name the board to certify: --board reference, or a board file")
+    opening = run.open_bench()
+    try:
+        opened = opening.__enter__()
+    except UsageError as error:
+        pytest.exit(str(error), pytest.ExitCode.USAGE_ERROR)
+    except BenchError as error:
+        # No scenario can be run: one line says so, not one for each of them.
+        pytest.exit(str(error), pytest.ExitCode.INTERNAL_ERROR)
+    yield opened
+    opening.__exit__(None, None, None)
+
+
+@pytest.fixture
+def scenario(bench: Bench, request: pytest.FixtureRequest) -> Iterator[Scenario]:
+    """A fresh scenario: the factory image runs, the device has asked for a job and got none."""
+    case: CaseResult = request.node.stash[CASE]
+    missing = missing_need(request.node, bench)
+    if missing:
+        case.outcome, case.message = CaseOutcome.NOT_RUN, missing
+        pytest.skip(missing)
+    run: Run = request.config.stash[RUN]
+    with bench.scenario(case.name) as opened:
+        try:
+            opened.device.start()
+        except BaseException:
+            close_case(run, case, opened)
+            raise
+        yield opened
+
+
+@pytest.fixture
+def cloud(scenario: Scenario) -> Cloud:
+    return scenario.cloud
+
+
+@pytest.fixture
+def device(scenario: Scenario) -> Device:
+    return scenario.device
+
+
+@pytest.fixture(scope="session")
+def good_case(bench: Bench, request: pytest.FixtureRequest) -> None:
+    """Shows, once in a run, that a good update works on this device at all.
+
+    A refusal says nothing of a device that refuses everything.
+    """
+    run: Run = request.config.stash[RUN]
+    story = inspect.getdoc(good_case.__wrapped__) or ""  # type: ignore[attr-defined]
+    case = run.cases[GOOD_CASE] = CaseResult(GOOD_CASE, story, ())
+    started = time.monotonic()
+    try:
+        with bench.scenario(case.name) as opened:
+            try:
+                opened.device.start()
+                opened.proves_alive()
+            finally:
+                close_case(run, case, opened)
+    except BaseException as error:
+        settle(case, error)
+        raise
+    else:
+        settle(case, None)
+    finally:
+        case.seconds = time.monotonic() - started
+
+
+def missing_need(node: pytest.Item, bench: Bench) -> str | None:
+    """Why the device cannot run this scenario, or None."""
+    for mark in node.iter_markers("needs_protocol"):
+        if mark.args[0] not in bench.board.declares.data_protocols:
+            return f"the board does not declare the data protocol {mark.args[0]}"
+    needs_commands = node.get_closest_marker("needs_commands") is not None
+    if needs_commands and Capability.COMMANDS not in bench.driver.capabilities:
+        return "the board's application takes no commands"
+    return None
+
+
+# -- one case ------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Judge the scenario's whole trace at the end of its test."""
+    opened = pyfuncitem.funcargs.get("scenario")
+    run = pyfuncitem.config.stash.get(RUN, None)
+    if run is None or not isinstance(opened, Scenario):
+        return (yield)
+    try:
+        result = yield
+    except DeviceFailure as failure:
+        try:
+            close_case(run, pyfuncitem.stash[CASE], opened)
+        except RuleBroken as broken:
+            # The rule that was broken says more than what did not happen thereafter.
+            raise RuleBroken(f"{failure}\n{broken}") from None
+        raise
+    except BaseException:
+        close_case(run, pyfuncitem.stash[CASE], opened)
+        raise
+    close_case(run, pyfuncitem.stash[CASE], opened)
+    return result
+
+
+def close_case(run: Run, case: CaseResult, opened: Scenario) -> None:
+    """End the scenario, keep its trace, judge it. Raises `RuleBroken`."""
+    case.trace = run.trace_file(case.name)
+    case.verdicts = opened.close(case.trace)
+    broken = run.broken_rules(case.verdicts)
+    if broken:
+        raise RuleBroken("\n".join(broken))
+
+
+def settle(case: CaseResult, error: BaseException | None) -> None:
+    """Write down how a case ended."""
+    if error is None:
+        case.outcome, case.message = CaseOutcome.PASSED, ""
+    elif isinstance(error, DeviceFailure | RuleBroken):
+        case.outcome, case.message = CaseOutcome.FAILED, str(error)
+    else:
+        # A scenario speaks of the device by these two alone; all else is the bench's fault.
+        case.outcome = CaseOutcome.ERROR
+        case.message = str(error) if isinstance(error, OtarigError) else repr(error)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    case = item.stash.get(CASE, None)
+    if case is None:
+        return report
+    case.seconds += call.duration
+    error = call.excinfo.value if call.excinfo else None
+    if call.when == "call" or (error and not isinstance(error, pytest.skip.Exception)):
+        settle(case, error)
+    if isinstance(error, DeviceFailure | RuleBroken | BenchError):
+        report.longrepr = str(error)
+    if isinstance(error, BenchError):
+        # With a broken bench every further scenario would only take its time to fail.
+        item.session.shouldstop = str(error)
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    run = session.config.stash.get(RUN, None)
+    if run is None or session.config.getoption("collectonly") or not run.cases or run.refusal:
+        return
+    session.exitstatus = run.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)

@@ -1,0 +1,161 @@
+"""One run of the suite: its cases, its verdict and the report it leaves behind."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rig.bench import Bench, BenchOptions
+from rig.case import CaseResult
+from rig.errors import BenchError, UsageError
+from rig.judge import Outcome, Verdict
+from rig.judge.catalogue import DEFAULT_FILE, Level, Profile, default_catalogue
+from rig.report.conformance_json import conformance, write_conformance_json
+from rig.report.html import report_html, write_report_html
+from rig.report.junit import junit, write_junit
+from rig.report.verdict import RunResult, decide
+from rig.trace import read_trace
+from targets.board import Board
+
+PARTS = ("amqtt", "cbor2", "cryptography", "paho-mqtt", "pytest")
+
+
+class Run:
+    """Collects the cases of a run; `finish` decides and writes the report."""
+
+    def __init__(
+        self, board: Board, options: BenchOptions, profile: str, out: Path | None, strict: bool
+    ) -> None:
+        self.board = board
+        self.cases: dict[str, CaseResult] = {}
+        self.result: RunResult | None = None
+        self.document: dict[str, Any] = {}
+        self.refusal = ""
+        """What the user gave that no bench can be made of; there is no verdict then."""
+        self._options = options
+        self._profile = Profile(profile)
+        self._strict = strict
+        self._catalogue = default_catalogue()
+        self._bench_errors: list[str] = []
+        self._started = datetime.now(UTC)
+        self._clock_start = time.monotonic()
+        self.out = out or Path("out") / f"{board.name}-{self._started:%Y%m%d-%H%M%S}"
+        try:
+            (self.out / "traces").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"cannot make the report directory {self.out}: {error.strerror}; "
+                "name another with --out"
+            ) from None
+
+    @contextmanager
+    def open_bench(self) -> Iterator[Bench]:
+        """The bench for all cases; its failures become the run's."""
+        bench = Bench(self.board, self._options)
+        try:
+            self._make_directory()
+            bench.open()
+            try:
+                yield bench
+            finally:
+                bench.close()
+        except UsageError as error:
+            self.refusal = str(error)
+            raise
+        except BenchError as error:
+            self._bench_errors.append(str(error))
+            raise
+
+    def _make_directory(self) -> None:
+        try:
+            (self.out / "traces").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"cannot make the report directory {self.out}: {error.strerror}; "
+                "name another with --out"
+            ) from None
+
+    def trace_file(self, case_name: str) -> Path:
+        return self.out / "traces" / f"{case_name}.jsonl"
+
+    def broken_rules(self, verdicts: Mapping[str, Verdict]) -> list[str]:
+        """One line for each binding requirement that a case's trace violates."""
+        binding = {Level.MUST, Level.SHOULD} if self._strict else {Level.MUST}
+        return [
+            f"{verdict.requirement} violated: {verdict.why} "
+            f"[line {', '.join(map(str, verdict.events)) or '-'}]"
+            for verdict in verdicts.values()
+            if verdict.outcome is Outcome.VIOLATED
+            and self._catalogue[verdict.requirement].level in binding
+        ]
+
+    def finish(self, *, interrupted: bool) -> int:
+        """Decide, write all forms of the report, and return the exit code."""
+        cases = tuple(self.cases.values())
+        self.result = decide(
+            self._catalogue,
+            self._profile,
+            cases,
+            bench_errors=self._bench_errors,
+            interrupted=interrupted,
+            strict=self._strict,
+        )
+        device = {
+            "board": self.board.name,
+            "description": self.board.description,
+            "thing": self.board.thing,
+            "declares": self.board.declares.model_dump(mode="json"),
+        }
+        provenance = self._provenance()
+        self.document = conformance(
+            self.result,
+            suite={"version": version("otarig"), "digest": suite_digest()},
+            device=device,
+            provenance=provenance,
+        )
+        write_conformance_json(self.document, self.out / "conformance.json")
+        properties = {"board": self.board.name, **{k: str(v) for k, v in provenance.items()}}
+        write_junit(
+            junit(self.result, properties, tuple(self._bench_errors)), self.out / "junit.xml"
+        )
+        page = report_html(self.result, device=device, provenance=provenance)
+        write_report_html(page, self.out / "report.html")
+        self._write_console(cases)
+        return self.result.verdict.exit_code
+
+    def _provenance(self) -> dict[str, Any]:
+        return {
+            "started": f"{self._started:%Y-%m-%dT%H:%M:%SZ}",
+            "seconds": round(time.monotonic() - self._clock_start, 1),
+            "host": f"{platform.system()} {platform.machine()}",
+            "python": platform.python_version(),
+            "broker": "another" if self._options.broker else "embedded",
+            "transport": self._options.transport or self.board.transport,
+            **{part: version(part) for part in PARTS},
+        }
+
+    def _write_console(self, cases: tuple[CaseResult, ...]) -> None:
+        with (self.out / "console.log").open("w", encoding="utf-8", errors="replace") as log:
+            for case in cases:
+                if case.trace is None or not case.trace.exists():
+                    continue
+                log.write(f"== {case.name}\n")
+                for event in read_trace(case.trace).events:
+                    if event.channel == "console":
+                        log.write(f"{event.t:9.3f} boot {event.boot}: {event.data.get('text')}\n")
+
+
+def suite_digest() -> str:
+    """SHA-256 over the catalogue and the scenarios, so that two reports can be compared."""
+    digest = hashlib.sha256()
+    for path in sorted(DEFAULT_FILE.parent.glob("*")):
+        if path.suffix in (".py", ".toml"):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return f"sha256:{digest.hexdigest()}"

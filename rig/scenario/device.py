@@ -1,0 +1,261 @@
+"""The device in a scenario: what it is told, and what its three witnesses show of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.protocol.version import Version
+from rig.errors import BenchError
+from rig.scenario.cloud import Job
+from rig.scenario.images import Image
+from rig.scenario.observing import (
+    TERMINAL,
+    Predicate,
+    ReportedStatus,
+    is_block_request,
+    is_boot,
+    is_data_block,
+    is_download,
+    is_job_request,
+    reported_status,
+)
+from rig.trace import Event, Recorder, TraceTimeout
+from targets.board import Board
+from targets.driver import Connection, Driver
+
+
+class DeviceFailure(AssertionError):  # noqa: N818 - a verdict, not an error
+    """The device did not do what the scenario demands of it."""
+
+
+class Device:
+    """One device under test, between provisioning and the end of a scenario."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        board: Board,
+        recorder: Recorder,
+        connection: Connection,
+        factory: Image,
+    ) -> None:
+        self.driver = driver
+        self.board = board
+        self.factory = factory
+        self._recorder = recorder
+        self._connection = connection
+
+    # -- what is done to it --------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Flash the factory image, switch on, and wait until the device asks for a job.
+
+        Raises `BenchError` if it shows no boot marker: it is then not even known to run.
+        """
+        self.driver.provision(self.factory.content, self._connection)
+        mark = self.mark()
+        self.driver.power_on()
+        try:
+            self._recorder.wait(is_boot, self.patience_s, since=mark)
+        except TraceTimeout as timeout:
+            raise BenchError(
+                f"the board {self.board.name!r} shows no boot marker after power-on; look at its "
+                f"console and its driver's settings: {timeout}"
+            ) from None
+        self.wait(is_job_request, "to ask for a job after power-on", since=mark)
+
+    def power_on(self) -> None:
+        """Switch on, and wait until the device asks for a job."""
+        mark = self.mark()
+        self.driver.power_on()
+        self.wait(is_job_request, "to ask for a job after power-on", since=mark)
+
+    def power_cycle(self) -> None:
+        """Cut the power and switch on again."""
+        self.driver.power_cut()
+        self.power_on()
+
+    def command(self, name: str, *arguments: str) -> None:
+        """Tell the application on the device: suspend, resume, abort …"""
+        self.driver.command(name, *arguments)
+
+    # -- what it says --------------------------------------------------------------------------
+
+    def mark(self) -> int:
+        """The present end of the trace, for `since`."""
+        return len(self._recorder.events)
+
+    def wait(
+        self, predicate: Predicate, what: str, *, since: int = 0, patience_s: float | None = None
+    ) -> Event:
+        """The first event since `since` that satisfies; else the device failed to do `what`."""
+        patience = self.patience_s if patience_s is None else patience_s
+        try:
+            return self._recorder.wait(predicate, patience, since=since)
+        except TraceTimeout as timeout:
+            state = "did not" if self.driver.is_running() else "stopped running"
+            raise DeviceFailure(f"the device was {what}, but {state}: {timeout}") from None
+
+    @property
+    def patience_s(self) -> float:
+        """How long a device may take for one step, from the timers it declares."""
+        declares = self.board.declares
+        return (
+            10
+            + declares.request_timer_s * (declares.momentum + 1)
+            + declares.self_test_timer_s
+            + declares.trial_time_s
+        )
+
+    def reports(self, job: Job, status: str, reason: str = "") -> ReportedStatus:
+        """Wait for the job's terminal status; it must be this, for a reason that begins so."""
+
+        def terminal(event: Event) -> bool:
+            report = reported_status(event)
+            return bool(report and report.job_id == job.job_id and report.status in TERMINAL)
+
+        event = self.wait(terminal, f"to report {status} for {job.job_id}")
+        report = reported_status(event, position=self._recorder.events.index(event))
+        assert report is not None
+        if report.status != status or not report.reason.startswith(reason):
+            raise DeviceFailure(
+                f"the device was to report {status} {reason!r} for {job.job_id}: "
+                f"it reported {report}"
+            )
+        return report
+
+    def reaches_self_test(self, job: Job, stage: str) -> None:
+        """Wait until the device reports self_test `ready` or `active` for the job."""
+
+        def at_stage(event: Event) -> bool:
+            report = reported_status(event)
+            return bool(
+                report and report.job_id == job.job_id and report.details.get("self_test") == stage
+            )
+
+        self.wait(at_stage, f"to report self_test {stage} for {job.job_id}")
+
+    def never_reported_terminal(self, job: Job) -> None:
+        """Demand that the device has ended the job by no word of its own."""
+        for event in self._recorder.events:
+            report = reported_status(event)
+            if report and report.job_id == job.job_id and report.status in TERMINAL:
+                raise DeviceFailure(
+                    f"the device was to leave {job.job_id} alone: it reported {report}"
+                )
+
+    def asks_for_a_job(self, since: int) -> None:
+        self.wait(is_job_request, "to ask for a job", since=since)
+
+    def asks_for_blocks(self, since: int = 0) -> Event:
+        return self.wait(is_block_request, "to ask for blocks", since=since)
+
+    def gets_block(self, nth: int) -> None:
+        """Wait until the nth data block of this scenario was sent to the device."""
+        count = 0
+
+        def nth_block(event: Event) -> bool:
+            nonlocal count
+            count += is_data_block(event)
+            return count == nth
+
+        self.wait(nth_block, f"to take data block {nth}")
+
+    def asked_for_no_blocks(self, since: int) -> None:
+        """Demand that nothing was downloaded, by neither protocol, since the mark."""
+        for event in self._recorder.events[since:]:
+            if is_block_request(event) or is_download(event):
+                raise DeviceFailure(f"the device was to download nothing, but {event.brief()}")
+
+    def used_only(self, protocol: str) -> None:
+        """Demand that every byte of the image came by this data protocol."""
+        by_protocol = {"MQTT": is_block_request, "HTTP": is_download}
+        used = [name for name, asks in by_protocol.items() if any(map(asks, self._recorder.events))]
+        if used != [protocol]:
+            raise DeviceFailure(
+                f"the device was to download by {protocol} only: it used {used or 'neither'}"
+            )
+
+    def connected_times(self, at_least: int) -> None:
+        """Demand so many accepted connections."""
+        times = sum(event.kind == "CONNECT" for event in self._recorder.events)
+        if times < at_least:
+            raise DeviceFailure(
+                f"the device was to connect {at_least} times at least: it did {times} times"
+            )
+
+    def is_silent_on(self, what: Callable[[Event], bool], since: int, until: int) -> None:
+        """Demand that no event between the marks is `what`."""
+        for event in self._recorder.events[since:until]:
+            if what(event):
+                raise DeviceFailure(f"the device was to be silent, but sent {event.to_json()}")
+
+    # -- what runs and what is in flash --------------------------------------------------------
+
+    def runs(self, image: Image) -> None:
+        """Second and third witness: the boot marker, and the slot it names read back."""
+        boot = self._last_boot()
+        if boot.data["marker"] != image.marker:
+            raise DeviceFailure(
+                f"image {image.version} was to run (marker {image.marker}): the boot marker "
+                f"shows version {boot.data['version']}, marker {boot.data['marker']}"
+            )
+        readings = {reading.slot: reading for reading in self.driver.read_slots()}
+        slot = boot.data["slot"]
+        if slot not in readings:
+            raise BenchError(f"the boot marker names slot {slot!r}, which cannot be read back")
+        reading = readings[slot]
+        if reading.sha256 != image.sha256:
+            raise DeviceFailure(
+                f"slot {slot} was to hold image {image.version} (sha256 {image.sha256[:16]}…, "
+                f"{image.size} bytes): it holds {reading.sha256[:16]}…, {reading.length} bytes"
+            )
+
+    def keeps(self, image: Image) -> None:
+        """The image runs now and still after a power cycle, so it is there for good."""
+        self.runs(image)
+        self.power_cycle()
+        self.runs(image)
+
+    def boots(self, image: Image, since: int = 0) -> None:
+        """Wait until the boot marker of this very image shows."""
+        self.wait(
+            lambda event: is_boot(event) and event.data["marker"] == image.marker,
+            f"to boot image {image.version} (marker {image.marker})",
+            since=since,
+        )
+
+    def never_booted(self, image: Image) -> None:
+        """Demand that no boot marker ever showed this image."""
+        self.booted_times(image, 0)
+
+    def booted_times(self, image: Image, times: int) -> None:
+        """Demand just so many boots of this image."""
+        seen = sum(
+            is_boot(event) and event.data["marker"] == image.marker
+            for event in self._recorder.events
+        )
+        if seen != times:
+            raise DeviceFailure(
+                f"image {image.version} was to be booted {times} times: it was {seen} times"
+            )
+
+    def returns_to(self, image: Image, since: int) -> None:
+        """Wait until the device has booted this image after `since` and asks for a job again."""
+        self.boots(image, since)
+        self.wait(is_job_request, "to ask for a job after that boot", since=self._boot_position())
+        self.runs(image)
+
+    def running_version(self) -> Version:
+        """The version that the last boot marker named."""
+        return Version.parse(self._last_boot().data["version"])
+
+    def _last_boot(self) -> Event:
+        return self._recorder.events[self._boot_position()]
+
+    def _boot_position(self) -> int:
+        events = self._recorder.events
+        for position in range(len(events) - 1, -1, -1):
+            if is_boot(events[position]):
+                return position
+        raise DeviceFailure("the device showed no boot marker; look at its console in the trace")

@@ -1,0 +1,174 @@
+"""The self-hosted service as one object: gateway, broker, job service and download server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import uuid
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig.clock import Clock
+from rig.errors import BenchError
+from rig.gateway.broker import BrokerEndpoint, EmbeddedBroker
+from rig.gateway.faults import FaultPlan
+from rig.gateway.gateway import Gateway
+from rig.gateway.settings import GatewaySettings, is_loopback
+from rig.jobs.access_key import AccessKey
+from rig.jobs.control import ControlPlane
+from rig.jobs.control.arns import Arns
+from rig.jobs.control.operations import Context
+from rig.jobs.download import DownloadServer
+from rig.jobs.objects import ObjectStore
+from rig.jobs.outcome import Notification
+from rig.jobs.presign import Presigner
+from rig.jobs.service import JobService
+from rig.jobs.settings import JobSettings
+from rig.jobs.store import Store
+from rig.pki import LOOPBACK_NAMES, CertificateAuthority
+from rig.private_files import make_private_directory
+from rig.trace import RecorderSwitch
+
+_log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+"""How often executions that are past their deadline are looked for (job service §3.3)."""
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """`data` outlives the process: jobs, images, CA, keys. Port 0 picks one, None is none.
+
+    With `https` the download server and the control plane speak TLS with the same certificate as
+    the gateway; without, they are for loopback only.
+    """
+
+    data: Path
+    host: str = "127.0.0.1"
+    tls_port: int | None = 0
+    plain_port: int | None = 0
+    http_port: int = 0
+    https: bool = False
+    broker: str | None = None
+
+
+class Server:
+    """Everything that devices and users talk to. Belongs to the event loop that starts it."""
+
+    def __init__(self, settings: ServerSettings, clock: Clock, recorder: RecorderSwitch) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._recorder = recorder
+        self._stack = AsyncExitStack()
+        self.faults = FaultPlan()
+        data = make_private_directory(settings.data)
+        self.authority = CertificateAuthority.load_or_generate(data / "ca", clock)
+        self.control_key = AccessKey.load_or_generate(data / "control-key.json")
+        objects = ObjectStore(data / "objects")
+        url_key = AccessKey.load_or_generate(data / "url-key.json")
+        presigner = Presigner(url_key, clock, base_url="")
+        self._store = Store.in_file(data / "jobs.sqlite")
+        self.jobs = JobService(
+            self._store, objects, clock, JobSettings(), lambda: str(uuid.uuid4()), presigner
+        )
+        self._endpoints: dict[str, str] = {}
+        context = Context(self.jobs, self.authority, self._endpoints, Arns(self.jobs.settings))
+        self.download = DownloadServer(
+            objects,
+            clock,
+            recorder,
+            presigner,
+            settings.host,
+            settings.http_port,
+            self._https_context() if settings.https else None,
+            ControlPlane(context, self.control_key, clock),
+        )
+        self.gateway: Gateway
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate that both sides trust."""
+        return self._settings.data / "ca" / "ca.pem"
+
+    async def start(self) -> None:
+        """Listen everywhere. Raises `UsageError` and `BenchError`, with nothing left running."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Close everything, last opened first."""
+        await self._stack.aclose()
+        self._store.close()
+
+    async def _start(self) -> None:
+        settings = self._settings
+        if settings.broker is None:
+            embedded = EmbeddedBroker()
+            self._stack.push_async_callback(embedded.stop)
+            broker = await embedded.start()
+        else:
+            broker = BrokerEndpoint.parse(settings.broker)
+        cert, key = self._server_files()
+        self.gateway = Gateway(
+            GatewaySettings(
+                broker=broker,
+                host=settings.host,
+                tls_port=settings.tls_port,
+                plain_port=settings.plain_port,
+                server_cert=cert,
+                server_key=key,
+                client_ca=self.ca_file,
+            ),
+            self.jobs,
+            self.jobs,
+            self._recorder,
+            self.faults,
+        )
+        await self.gateway.start()
+        self._stack.push_async_callback(self.gateway.stop)
+        await self.download.start()
+        self._stack.push_async_callback(self.download.stop)
+        self._endpoints["iot:Data-ATS"] = self._endpoints["iot:Data"] = settings.host
+        self._endpoints["iot:Jobs"] = self.download.base_url.partition("//")[2]
+        loop = asyncio.get_running_loop()
+
+        def publish(notification: Notification) -> None:
+            loop.call_soon_threadsafe(self.gateway.notify, notification)
+
+        self.jobs.on_notification(publish)
+        ticking = asyncio.create_task(self._tick())
+
+        async def end_ticking() -> None:
+            ticking.cancel()
+            await asyncio.gather(ticking, return_exceptions=True)
+
+        self._stack.push_async_callback(end_ticking)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            try:
+                await asyncio.to_thread(self.jobs.tick)
+            except BenchError as error:
+                self.gateway.fail(error)
+
+    def _server_files(self) -> tuple[Path, Path]:
+        """The server's certificate and key: made anew at each start, they are throw-away."""
+        cert, key = self._settings.data / "server.pem", self._settings.data / "server.key"
+        if not cert.exists() or not key.exists():
+            hosts = list(LOOPBACK_NAMES)
+            if not is_loopback(self._settings.host):
+                hosts.insert(0, self._settings.host)
+            self.authority.issue_server(hosts).save(cert, key)
+        return cert, key
+
+    def _https_context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(*self._server_files())
+        return context
