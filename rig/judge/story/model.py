@@ -46,6 +46,8 @@ class DeviceModel:
         self._self_testing = False
         self._suspended: s.Commanded | None = None
         self._active: Transfer | None = None
+        self._crossing: s.Delivered | None = None
+        """A document that came when the active transfer may have been over already."""
         self._unsure: Transfer | None = None
         self._pending: list[Delivery] = []
         self._by_job: dict[str, Delivery] = {}
@@ -60,7 +62,7 @@ class DeviceModel:
                 self._start_run(run, observation)
             match observation:
                 case s.JobRequested():
-                    self._asked = True
+                    self._job_request()
                 case s.Delivered():
                     self._deliver(observation)
                 case s.Subscribed():
@@ -107,6 +109,7 @@ class DeviceModel:
             self._active.end = end
             self._active.ended_by = by
         self._active = None
+        self._crossing = None
 
     def _closed(self, observation: s.Closed) -> None:
         self._asked = False
@@ -128,6 +131,11 @@ class DeviceModel:
 
     # -- documents -----------------------------------------------------------------------------
 
+    def _job_request(self) -> None:
+        self._asked = True
+        if self._crossing is not None:
+            self._end(End.DROPPED, self._crossing)
+
     def _deliver(self, seen: s.Delivered) -> None:
         delivery = Delivery(seen, self._situation(), self._run)
         previous = self.deliveries[-1] if self.deliveries else None
@@ -138,7 +146,11 @@ class DeviceModel:
             return
         offer = seen.offer
         if delivery.situation is Situation.DOWNLOADING:
-            self._end(End.DROPPED, seen)
+            if self._active is not None and self._active.may_be_decided:
+                # It crosses with the end of the download: what the device does next will tell.
+                self._crossing = self._crossing or seen
+            else:
+                self._end(End.DROPPED, seen)
             return
         self._asked = False
         if offer.job_id is not None:

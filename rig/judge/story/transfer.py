@@ -187,6 +187,11 @@ class Transfer:
         return self.blocks is not None and self.delivered == (1 << self.blocks) - 1
 
     @property
+    def may_be_decided(self) -> bool:
+        """Whether what the device has may have made it end the job, unseen as yet."""
+        return self.all_delivered or not self.is_clean
+
+    @property
     def is_clean(self) -> bool:
         """Whether nothing reached the device that must fail the job."""
         spoilt = BAD | {Fate.SHORT_PAYLOAD, Fate.FOREIGN_FILE}

@@ -420,6 +420,29 @@ def test_news_ignored() -> None:
     check(tape, violated="JOB-032 SIG-002")
 
 
+def complete_when_news_comes() -> Tape:
+    """The device verifies a complete image when a document reaches it."""
+    tape = idle()
+    tape.created()
+    tape.news(offer())
+    tape.download()
+    tape.news(offer())
+    return tape
+
+
+def test_news_that_crosses_with_ready() -> None:
+    tape = complete_when_news_comes()
+    tape.ready()
+    check(tape, satisfied="SIG-001 SIG-002")
+
+
+def test_news_that_drops_a_complete_download() -> None:
+    tape = complete_when_news_comes()
+    tape.ask()
+    tape.answer()
+    check(tape, satisfied="JOB-031 JOB-032")
+
+
 def test_deaf_after_a_drop() -> None:
     tape = dropped()
     tape.ask()
