@@ -26,6 +26,7 @@ def test_cancelled_in_mid_download(scenario: Scenario) -> None:
     mark = device.mark()
     cloud.cancel(update)
     device.asks_for_a_job(since=mark)
+    device.is_told_of_no_job(since=mark)
     cloud.release_data()
     device.runs(device.factory)
     scenario.proves_alive()

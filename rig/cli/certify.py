@@ -31,9 +31,10 @@ def run(arguments: Sequence[str]) -> int:
     # The progress shows all there is; pytest's own words would only be between its lines.
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         code = pytest.main([*_pytest_words(options), *for_pytest], plugins=[progress])
-    if code == pytest.ExitCode.USAGE_ERROR:
-        return EXIT_USAGE  # pytest has said on standard error what it does not take
     current = progress.run
+    # The run's verdicts have exit codes of their own, among them that of pytest's usage errors.
+    if code == pytest.ExitCode.USAGE_ERROR and (current is None or current.result is None):
+        return EXIT_USAGE  # pytest has said on standard error what it does not take
     if current is None:
         raise UsageError("pytest ended before the suite began; try without its own options")
     if current.refusal:

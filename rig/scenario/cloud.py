@@ -147,6 +147,10 @@ class Cloud:
         """Let `nth - 1` data blocks pass and keep the others back until `release_data`."""
         self._faults.add(Fault(self._data_blocks(nth, count=None), Hold(HELD_DATA)))
 
+    def hold_block(self, nth: int) -> None:
+        """Keep just the nth data block back until `release_data`; later ones overtake it."""
+        self._faults.add(Fault(self._data_blocks(nth, count=1), Hold(HELD_DATA)))
+
     def release_data(self) -> None:
         self._faults.release(HELD_DATA)
 

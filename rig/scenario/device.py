@@ -16,6 +16,7 @@ from rig.scenario.observing import (
     is_boot,
     is_data_block,
     is_download,
+    is_empty_answer,
     is_job_request,
     reported_status,
 )
@@ -146,6 +147,10 @@ class Device:
 
     def asks_for_a_job(self, since: int) -> None:
         self.wait(is_job_request, "to ask for a job", since=since)
+
+    def is_told_of_no_job(self, since: int) -> None:
+        """Wait until a job request was answered with "there is none"."""
+        self.wait(is_empty_answer, "to be told that there is no job", since=since)
 
     def asks_for_blocks(self, since: int = 0) -> Event:
         return self.wait(is_block_request, "to ask for blocks", since=since)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agent.protocol import topics
 from agent.protocol.status import ParsedStatus, StatusError, parse_status
 from agent.protocol.topics import ReservedApi, parse_reserved
 from rig.trace import Event
@@ -59,6 +61,16 @@ def is_boot(event: Event) -> bool:
 def is_job_request(event: Event) -> bool:
     """The device asks for its next job (NG)."""
     return published(event, ReservedApi.DESCRIBE)
+
+
+def is_empty_answer(event: Event) -> bool:
+    """The service tells the device that no job is pending (NGA without an execution)."""
+    if event.kind != "PUBLISH" or event.dir != "to_device":
+        return False
+    topic: str = event.data["topic"]
+    if not topic.endswith(f"/{topics.NEXT}/get/accepted"):
+        return False
+    return "execution" not in json.loads(bytes.fromhex(event.data["payload"]))
 
 
 def is_block_request(event: Event) -> bool:
