@@ -49,7 +49,7 @@ class Device:
     # -- what is done to it --------------------------------------------------------------------
 
     def start(self) -> None:
-        """Flash the factory image, switch on, and wait until the device asks for a job.
+        """Flash the factory image, switch on, and wait until the device is told of no job.
 
         Raises `BenchError` if it shows no boot marker: it is then not even known to run.
         """
@@ -64,6 +64,7 @@ class Device:
                 f"console and its driver's settings: {timeout}"
             ) from None
         self.wait(is_job_request, "to ask for a job after power-on", since=mark)
+        self.is_told_of_no_job(since=mark)
 
     def power_on(self) -> None:
         """Switch on, and wait until the device asks for a job."""
@@ -217,9 +218,14 @@ class Device:
             )
 
     def keeps(self, image: Image) -> None:
-        """The image runs now and still after a power cycle, so it is there for good."""
+        """The image runs now and still after a power cycle, so it is there for good.
+
+        No job may be pending.
+        """
         self.runs(image)
+        mark = self.mark()
         self.power_cycle()
+        self.is_told_of_no_job(since=mark)
         self.runs(image)
 
     def boots(self, image: Image, since: int = 0) -> None:

@@ -13,6 +13,8 @@ from rig.judge.story import seen as s
 # Of each kind, one message may already have been on its way when the command was answered.
 ON_ITS_WAY = 1
 RECONNECTS = 4.0
+# What the device sent before it took the command may be recorded after its answer.
+CROSSED_S = 0.2
 
 
 def is_silent_while_suspended(story: Story) -> Findings:
@@ -38,7 +40,11 @@ def is_silent_while_suspended(story: Story) -> Findings:
             if within(r) and r.report.kind is not Kind.RECEIVING
         ]
         requests = [r for r in story.in_run(s.BlocksRequested, run) if within(r)]
-        asked = [r for r in story.in_run(s.JobRequested, run) if within(r)]
+        asked = [
+            r
+            for r in story.in_run(s.JobRequested, run)
+            if within(r) and r.t - start.t > CROSSED_S
+        ]
         sins = [*others, *asked, *progress[ON_ITS_WAY:], *requests[ON_ITS_WAY:]]
         tempted = any(
             datum.fate is Fate.WHILE_SUSPENDED and within(datum.seen)
