@@ -15,7 +15,7 @@ from rig.errors import BenchError
 from rig.gateway.broker import BrokerEndpoint, EmbeddedBroker
 from rig.gateway.faults import FaultPlan
 from rig.gateway.gateway import Gateway
-from rig.gateway.settings import GatewaySettings, is_loopback
+from rig.gateway.settings import GatewaySettings
 from rig.jobs.access_key import AccessKey
 from rig.jobs.control import ControlPlane
 from rig.jobs.control.arns import Arns
@@ -69,6 +69,7 @@ class Server:
         objects = ObjectStore(data / "objects")
         url_key = AccessKey.load_or_generate(data / "url-key.json")
         presigner = Presigner(url_key, clock, base_url="")
+        self._cert, self._key = self._issue_server_files()
         self._store = Store.in_file(data / "jobs.sqlite")
         self.jobs = JobService(
             self._store, objects, clock, JobSettings(), lambda: str(uuid.uuid4()), presigner
@@ -113,15 +114,14 @@ class Server:
             broker = await embedded.start()
         else:
             broker = BrokerEndpoint.parse(settings.broker)
-        cert, key = self._server_files()
         self.gateway = Gateway(
             GatewaySettings(
                 broker=broker,
                 host=settings.host,
                 tls_port=settings.tls_port,
                 plain_port=settings.plain_port,
-                server_cert=cert,
-                server_key=key,
+                server_cert=self._cert,
+                server_key=self._key,
                 client_ca=self.ca_file,
             ),
             self.jobs,
@@ -157,18 +157,17 @@ class Server:
             except BenchError as error:
                 self.gateway.fail(error)
 
-    def _server_files(self) -> tuple[Path, Path]:
-        """The server's certificate and key: made anew at each start, they are throw-away."""
+    def _issue_server_files(self) -> tuple[Path, Path]:
+        """The server's certificate and key: made anew at each start, for the host of this one."""
         cert, key = self._settings.data / "server.pem", self._settings.data / "server.key"
-        if not cert.exists() or not key.exists():
-            hosts = list(LOOPBACK_NAMES)
-            if not is_loopback(self._settings.host):
-                hosts.insert(0, self._settings.host)
-            self.authority.issue_server(hosts).save(cert, key)
+        hosts = list(LOOPBACK_NAMES)
+        if self._settings.host not in hosts:
+            hosts.insert(0, self._settings.host)
+        self.authority.issue_server(hosts).save(cert, key)
         return cert, key
 
     def _https_context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(*self._server_files())
+        context.load_cert_chain(self._cert, self._key)
         return context

@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if verb not in VERBS:
         print(f"otarig: no verb {verb!r}; verbs are: {', '.join(VERBS)}", file=sys.stderr)
         return EXIT_USAGE
-    module = importlib.import_module(f"rig.cli.{verb}")
     try:
+        module = importlib.import_module(f"rig.cli.{verb}")
         code: int = module.run(rest)
         return code
     except UsageError as error:

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import itertools
 import logging
+import os
 import ssl
 from email.utils import formatdate
 from typing import Protocol
@@ -20,7 +21,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from rig.clock import Clock
-from rig.errors import BenchError, UsageError
+from rig.errors import UsageError
 from rig.jobs import sigv4
 from rig.jobs.http_faults import (
     AnswerStatus,
@@ -97,7 +98,7 @@ class DownloadServer:
         return f"{'https' if self._tls else 'http'}://{host}:{self._port}"
 
     async def start(self) -> None:
-        """Listen, and tell the presigner where. Raises `BenchError` if the port is taken."""
+        """Listen, and tell the presigner where. Raises `UsageError` if that cannot be."""
         server = web.Server(self._handle, access_log=None, lingering_time=_LINGER_SECONDS)
         runner = web.ServerRunner(server, shutdown_timeout=_LINGER_SECONDS)
         await runner.setup()
@@ -106,9 +107,12 @@ class DownloadServer:
             await site.start()
         except OSError as error:
             await runner.cleanup()
-            raise BenchError(
-                f"cannot listen on {self._host}:{self._wanted_port} for downloads: "
-                f"{error.strerror or error}"
+            # asyncio words its own text around the system's; it names the address once more.
+            number = error.errno or 0
+            why = os.strerror(number) if number > 0 else error.strerror or str(error)
+            raise UsageError(
+                f"cannot listen for HTTP on {self._host}:{self._wanted_port}: {why}; "
+                "choose another port, or end the program that uses it"
             ) from error
         self._runner = runner
         self._port = runner.addresses[0][1]

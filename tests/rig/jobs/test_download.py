@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from rig.clock import FakeClock, SystemClock
-from rig.errors import BenchError
+from rig.errors import UsageError
 from rig.jobs.access_key import AccessKey
 from rig.jobs.download import DownloadServer
 from rig.jobs.http_faults import (
@@ -264,7 +264,9 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(BenchError, match=f"cannot listen on 127.0.0.1:{port}") as caught:
+        with pytest.raises(
+            UsageError, match=f"cannot listen for HTTP on 127.0.0.1:{port}"
+        ) as caught:
             asyncio.run(start(port))
     assert "\n" not in str(caught.value)
 

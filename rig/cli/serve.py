@@ -1,0 +1,182 @@
+"""`otarig serve`: the self-hosted gateway, broker and job server, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ipaddress
+import logging
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from rig.cli.main import EXIT_OK, parser
+from rig.clock import SystemClock
+from rig.errors import UsageError
+from rig.gateway.endpoint import BrokerEndpoint
+from rig.gateway.settings import is_loopback
+from rig.private_files import write_private_file
+from rig.serve_state import (
+    DEFAULT_DATA,
+    SIGNER_FILE,
+    SIGNING_KEY_FILE,
+    ServeState,
+    only_serve,
+)
+from rig.server import Server, ServerSettings
+from rig.signing import SigningKey
+from rig.trace import RecorderSwitch
+
+MQTT_PORT = 8883
+HTTP_PORT = 8080
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def run(arguments: Sequence[str]) -> int:
+    options = _parser().parse_args(arguments)
+    _check_host(options.host)
+    if options.broker is not None:
+        BrokerEndpoint.parse(options.broker)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    with only_serve(options.data):
+        asyncio.run(_serve(options))
+    return EXIT_OK
+
+
+def _check_host(host: str) -> None:
+    """Raises `UsageError` for "everywhere": download URLs must name one address."""
+    try:
+        somewhere = host != "" and not ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        somewhere = True
+    if not somewhere:
+        raise UsageError(
+            f"--host {host!r} is no address that devices could be sent to: "
+            "give the one by which they reach this machine"
+        )
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    _cancel_on_signal()
+    data: Path = options.data
+    server = Server(_settings(options), SystemClock(), RecorderSwitch())
+    try:
+        make_signer(data)
+        await server.start()
+        try:
+            _state(server, options.host).save(data)
+            _tell(server, options)
+            await asyncio.Event().wait()
+        finally:
+            # First of all, so that nobody is sent to what is about to close.
+            ServeState.forget(data)
+            await server.stop()
+    except asyncio.CancelledError:
+        Console(highlight=False).print("serve has stopped; its data stays in", str(data))
+
+
+def _cancel_on_signal() -> None:
+    """End the task in order at the first signal; a second one ends the process at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def stop() -> None:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+        task.cancel()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop)
+
+
+def make_signer(data: Path) -> None:
+    """The key that images are signed with, and the public half that devices are given."""
+    key_file = data / SIGNING_KEY_FILE
+    if key_file.exists():
+        key = SigningKey.load(key_file)
+    else:
+        key = SigningKey.generate()
+        key.save(key_file)
+    write_private_file(data / SIGNER_FILE, key.public_pem)
+
+
+def _settings(options: argparse.Namespace) -> ServerSettings:
+    return ServerSettings(
+        options.data,
+        host=options.host,
+        tls_port=options.mqtt_port,
+        plain_port=options.plain_port,
+        http_port=options.http_port,
+        https=not is_loopback(options.host),
+        broker=options.broker,
+    )
+
+
+def _state(server: Server, host: str) -> ServeState:
+    port = server.gateway.tls_port
+    assert port is not None
+    return ServeState(
+        endpoint=server.download.base_url,
+        mqtt_host=host,
+        mqtt_port=port,
+        plain_port=server.gateway.plain_port,
+        ca=str(server.ca_file.absolute()),
+        region=server.jobs.settings.region,
+        access_key_id=server.control_key.key_id,
+        secret_access_key=server.control_key.secret,
+    )
+
+
+def _tell(server: Server, options: argparse.Namespace) -> None:
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    gateway, host = server.gateway, options.host
+    console.print(f"MQTT (TLS)  {host}:{gateway.tls_port}, CA certificate {server.ca_file}")
+    if gateway.plain_port is not None:
+        console.print(f"MQTT        {host}:{gateway.plain_port}, without TLS")
+    console.print(f"HTTP        {server.download.base_url}, AWS calls and downloads")
+    where = "" if options.data == DEFAULT_DATA else f" --data {options.data}"
+    console.print("Next, in two other terminals:")
+    console.print(f"  otarig agent --thing demo{where}")
+    console.print(f"  otarig update --thing demo{where}")
+    console.print("Ctrl-C ends serve.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    words = parser("serve", __doc__ or "")
+    words.add_argument(
+        "--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help=f"default: {DEFAULT_DATA}"
+    )
+    words.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    words.add_argument(
+        "--mqtt-port",
+        type=port_number,
+        default=MQTT_PORT,
+        metavar="N",
+        help=f"MQTT over TLS; default {MQTT_PORT}, 0 picks one",
+    )
+    words.add_argument(
+        "--plain-port",
+        type=port_number,
+        metavar="N",
+        help="also MQTT without TLS, on loopback only; default: none",
+    )
+    words.add_argument(
+        "--http-port",
+        type=port_number,
+        default=HTTP_PORT,
+        metavar="N",
+        help=f"AWS calls and downloads; default {HTTP_PORT}, 0 picks one",
+    )
+    words.add_argument(
+        "--broker", metavar="URL", help="a broker to use, mqtt://host:port; default: one of its own"
+    )
+    return words
+
+
+def port_number(text: str) -> int:
+    """A port as an argument; raises what argparse tells the user in one line."""
+    if not text.isdecimal() or not text.isascii() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: give one from 0 to 65535")
+    return int(text)
