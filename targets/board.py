@@ -60,6 +60,7 @@ class Board(_Section):
     thing: str = Field(pattern=r"^[a-zA-Z0-9:_-]{1,128}$")
     product: str = Field("reference", pattern=r"^[ -~]{1,16}$")
     transport: Literal["tls", "plain"] = "tls"
+    slack_s: float = Field(10.0, gt=0, description="seconds a step may take beyond the timers")
     image: ImageRules = ImageRules()
     declares: Declares = Declares()
     process: ProcessSettings = ProcessSettings()

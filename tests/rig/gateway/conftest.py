@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rig.clock import SystemClock
-from rig.gateway.broker import BrokerEndpoint, EmbeddedBroker
+from rig.gateway.broker import EmbeddedBroker
 from rig.gateway.faults import FaultPlan
 from rig.gateway.gateway import Gateway
 from rig.gateway.settings import GatewaySettings
 from rig.loop_thread import LoopThread
 from rig.pki import CertificateAuthority
 from rig.trace import Header, Recorder, RecorderSwitch
-from tests.rig.gateway.clients import PATIENCE_S
 from tests.rig.gateway.world import FakeRegistry, FakeService, Pki, World
-
-MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-START_ATTEMPTS = 5
 
 
 @pytest.fixture
@@ -36,46 +29,6 @@ def pki(tmp_path: Path) -> Pki:
     ca = directory / "clients-trust.pem"
     ca.write_bytes(authority.certificate_pem)
     return Pki(directory, authority, cert, key, ca)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def start_mosquitto(directory: Path) -> tuple[subprocess.Popen[str], int]:
-    """A mosquitto that listens on loopback; another port if somebody took the first one."""
-    config = directory / "mosquitto.conf"
-    for _ in range(START_ATTEMPTS):
-        port = free_port()
-        config.write_text(
-            f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"
-            "connection_messages false\nlog_dest stderr\nlog_type information\nlog_type error\n"
-        )
-        process = subprocess.Popen(
-            [MOSQUITTO, "-c", str(config)], stderr=subprocess.PIPE, text=True
-        )
-        assert process.stderr is not None
-        if any("running" in line for line in process.stderr):
-            return process, port
-        process.wait()
-    raise AssertionError(f"mosquitto does not start: run {MOSQUITTO} -c {config}")
-
-
-@pytest.fixture
-def mosquitto_process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    process, _ = start_mosquitto(tmp_path)
-    yield process
-    process.terminate()
-    process.communicate(timeout=PATIENCE_S)
-
-
-@pytest.fixture
-def mosquitto(mosquitto_process: subprocess.Popen[str], tmp_path: Path) -> BrokerEndpoint:
-    """Where a mosquitto of this test listens."""
-    listener = (tmp_path / "mosquitto.conf").read_text("ascii").split()
-    return BrokerEndpoint("127.0.0.1", int(listener[1]))
 
 
 @pytest.fixture(params=["amqtt", "mosquitto"])

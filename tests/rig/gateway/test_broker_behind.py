@@ -18,8 +18,8 @@ from rig.gateway.codec import Connack, Connect, Publish, Suback, Subscribe
 from rig.gateway.gateway import Gateway
 from rig.gateway.settings import GatewaySettings
 from rig.trace import RecorderSwitch
+from tests.mosquitto import free_port
 from tests.rig.gateway.clients import Bare
-from tests.rig.gateway.conftest import free_port
 from tests.rig.gateway.world import FakeRegistry, FakeService, World
 
 ENDPOINTS = {

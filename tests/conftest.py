@@ -1,0 +1,29 @@
+"""What tests of several parts need: a mosquitto of their own."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rig.gateway.endpoint import BrokerEndpoint
+from tests.mosquitto import start_mosquitto
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture
+def mosquitto_process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    process, _ = start_mosquitto(tmp_path)
+    yield process
+    process.terminate()
+    process.communicate(timeout=PATIENCE_S)
+
+
+@pytest.fixture
+def mosquitto(mosquitto_process: subprocess.Popen[str], tmp_path: Path) -> BrokerEndpoint:
+    """Where a mosquitto of this test listens."""
+    listener = (tmp_path / "mosquitto.conf").read_text("ascii").split()
+    return BrokerEndpoint("127.0.0.1", int(listener[1]))
