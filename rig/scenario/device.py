@@ -103,7 +103,7 @@ class Device:
         """How long a device may take for one step, from the timers it declares."""
         declares = self.board.declares
         return (
-            10
+            self.board.slack_s
             + declares.request_timer_s * (declares.momentum + 1)
             + declares.self_test_timer_s
             + declares.trial_time_s

@@ -41,9 +41,7 @@ def is_silent_while_suspended(story: Story) -> Findings:
         ]
         requests = [r for r in story.in_run(s.BlocksRequested, run) if within(r)]
         asked = [
-            r
-            for r in story.in_run(s.JobRequested, run)
-            if within(r) and r.t - start.t > CROSSED_S
+            r for r in story.in_run(s.JobRequested, run) if within(r) and r.t - start.t > CROSSED_S
         ]
         sins = [*others, *asked, *progress[ON_ITS_WAY:], *requests[ON_ITS_WAY:]]
         tempted = any(
