@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rig.clock import SystemClock
 from rig.errors import BenchError
+from rig.gateway.endpoint import BrokerEndpoint
 from rig.loop_thread import LoopThread
 from rig.private_files import write_private_file
 from rig.scenario import Cloud, Device, Scenario
@@ -26,10 +27,17 @@ from targets.process import ProcessDriver
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """`broker` is a URL, None the embedded one; `transport` None is what the board says."""
+    """`broker` is a URL, None the embedded one; `transport` None is what the board says.
+
+    Raises `UsageError` for what is no broker's URL.
+    """
 
     broker: str | None = None
     transport: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.broker is not None:
+            BrokerEndpoint.parse(self.broker)
 
 
 class Bench:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,9 @@ from targets.board import load_board
 from targets.driver import Capability
 
 RUN = pytest.StashKey[Run]()
+NO_BOARD = "name the board to certify: --board reference, or a board file"
+NOTHING_RAN = (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED)
+CUT_SHORT = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 GOOD_CASE = "good-case"
 CASE = pytest.StashKey[CaseResult]()
 
@@ -60,11 +64,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     run = config.stash.get(RUN, None)
-    if run is None:
-        return
     for item in items:
         if "scenario" not in getattr(item, "fixturenames", ()):
             continue
+        if run is None:
+            raise pytest.UsageError(NO_BOARD)
         case = CaseResult(
             name=case_name(item),
             story=inspect.getdoc(getattr(item, "function", None)) or "",
@@ -91,7 +95,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """The bench with the board on it, up for the whole run."""
     run = request.config.stash.get(RUN, None)
     if run is None:
-        raise pytest.UsageError("name the board to certify: --board reference, or a board file")
+        raise pytest.UsageError(NO_BOARD)
     opening = run.open_bench()
     try:
         opened = opening.__enter__()
@@ -114,11 +118,8 @@ def scenario(bench: Bench, request: pytest.FixtureRequest) -> Iterator[Scenario]
         pytest.skip(missing)
     run: Run = request.config.stash[RUN]
     with bench.scenario(case.name) as opened:
-        try:
+        with closed_on_failure(run, case, opened):
             opened.device.start()
-        except BaseException:
-            close_case(run, case, opened)
-            raise
         yield opened
 
 
@@ -144,11 +145,10 @@ def good_case(bench: Bench, request: pytest.FixtureRequest) -> None:
     started = time.monotonic()
     try:
         with bench.scenario(case.name) as opened:
-            try:
+            with closed_on_failure(run, case, opened):
                 opened.device.start()
                 opened.proves_alive()
-            finally:
-                close_case(run, case, opened)
+            close_case(run, case, opened)
     except BaseException as error:
         settle(case, error)
         raise
@@ -179,20 +179,31 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     run = pyfuncitem.config.stash.get(RUN, None)
     if run is None or not isinstance(opened, Scenario):
         return (yield)
-    try:
+    with closed_on_failure(run, pyfuncitem.stash[CASE], opened):
         result = yield
+    close_case(run, pyfuncitem.stash[CASE], opened)
+    return result
+
+
+@contextmanager
+def closed_on_failure(run: Run, case: CaseResult, opened: Scenario) -> Iterator[None]:
+    """Close the case when what is within fails, in whichever way, and let the failure go on."""
+    try:
+        yield
     except DeviceFailure as failure:
         try:
-            close_case(run, pyfuncitem.stash[CASE], opened)
+            close_case(run, case, opened)
         except RuleBroken as broken:
             # The rule that was broken says more than what did not happen thereafter.
             raise RuleBroken(f"{failure}\n{broken}") from None
         raise
-    except BaseException:
-        close_case(run, pyfuncitem.stash[CASE], opened)
+    except KeyboardInterrupt as interrupt:
+        abandon_case(run, case, opened)
+        settle(case, interrupt)
         raise
-    close_case(run, pyfuncitem.stash[CASE], opened)
-    return result
+    except BaseException:
+        close_case(run, case, opened)
+        raise
 
 
 def close_case(run: Run, case: CaseResult, opened: Scenario) -> None:
@@ -204,12 +215,21 @@ def close_case(run: Run, case: CaseResult, opened: Scenario) -> None:
         raise RuleBroken("\n".join(broken))
 
 
+def abandon_case(run: Run, case: CaseResult, opened: Scenario) -> None:
+    """Switch the device off and keep the trace. Half a story is not judged."""
+    case.trace = run.trace_file(case.name)
+    opened.end()
+    opened.recorder.save(case.trace)
+
+
 def settle(case: CaseResult, error: BaseException | None) -> None:
     """Write down how a case ended."""
     if error is None:
         case.outcome, case.message = CaseOutcome.PASSED, ""
     elif isinstance(error, DeviceFailure | RuleBroken):
         case.outcome, case.message = CaseOutcome.FAILED, str(error)
+    elif isinstance(error, KeyboardInterrupt):
+        case.outcome, case.message = CaseOutcome.NOT_RUN, "was interrupted"
     else:
         # A scenario speaks of the device by these two alone; all else is the bench's fault.
         case.outcome = CaseOutcome.ERROR
@@ -241,4 +261,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     run = session.config.stash.get(RUN, None)
     if run is None or session.config.getoption("collectonly") or not run.cases or run.refusal:
         return
-    session.exitstatus = run.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+    if exitstatus in NOTHING_RAN:
+        return
+    session.exitstatus = run.finish(interrupted=exitstatus in CUT_SHORT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -47,13 +48,6 @@ class Run:
         self._started = datetime.now(UTC)
         self._clock_start = time.monotonic()
         self.out = out or Path("out") / f"{board.name}-{self._started:%Y%m%d-%H%M%S}"
-        try:
-            (self.out / "traces").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(
-                f"cannot make the report directory {self.out}: {error.strerror}; "
-                "name another with --out"
-            ) from None
 
     @contextmanager
     def open_bench(self) -> Iterator[Bench]:
@@ -74,8 +68,11 @@ class Run:
             raise
 
     def _make_directory(self) -> None:
+        """Only now, so that a run that never begins leaves nothing; raises `UsageError`."""
+        traces = self.out / "traces"
         try:
-            (self.out / "traces").mkdir(parents=True, exist_ok=True)
+            traces.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=traces).close()
         except OSError as error:
             raise UsageError(
                 f"cannot make the report directory {self.out}: {error.strerror}; "
@@ -97,7 +94,10 @@ class Run:
         ]
 
     def finish(self, *, interrupted: bool) -> int:
-        """Decide, write all forms of the report, and return the exit code."""
+        """Decide, write all forms of the report, and return the exit code.
+
+        Raises `UsageError` or `BenchError` when it cannot be written.
+        """
         cases = tuple(self.cases.values())
         self.result = decide(
             self._catalogue,
@@ -120,6 +120,20 @@ class Run:
             device=device,
             provenance=provenance,
         )
+        self._make_directory()
+        try:
+            self._write(device, provenance, cases)
+        except OSError as error:
+            raise BenchError(
+                f"cannot write the report in {self.out}: {error.filename}: {error.strerror}"
+            ) from None
+        return self.result.verdict.exit_code
+
+    def _write(
+        self, device: dict[str, Any], provenance: dict[str, Any], cases: tuple[CaseResult, ...]
+    ) -> None:
+        """All forms of the report."""
+        assert self.result is not None
         write_conformance_json(self.document, self.out / "conformance.json")
         properties = {"board": self.board.name, **{k: str(v) for k, v in provenance.items()}}
         write_junit(
@@ -128,7 +142,6 @@ class Run:
         page = report_html(self.result, device=device, provenance=provenance)
         write_report_html(page, self.out / "report.html")
         self._write_console(cases)
-        return self.result.verdict.exit_code
 
     def _provenance(self) -> dict[str, Any]:
         return {

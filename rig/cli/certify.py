@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from rig.cli.main import EXIT_BENCH, EXIT_OK, EXIT_USAGE, parser
+from rig.cli.main import EXIT_BENCH, EXIT_OK, parser
 from rig.cli.progress import Progress
 from rig.errors import UsageError
 from rig.judge.catalogue import DEFAULT_FILE
@@ -29,16 +31,24 @@ def run(arguments: Sequence[str]) -> int:
     console = Console(file=sys.stderr if options.json else sys.stdout, highlight=False)
     progress = Progress(console, listing=options.list)
     # The progress shows all there is; pytest's own words would only be between its lines.
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+    complaints = io.StringIO()
+    # Told to end, it ends as by Ctrl-C: with a report, and with the device switched off.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stdout(nowhere),
+        redirect_stderr(complaints),
+    ):
         code = pytest.main([*_pytest_words(options), *for_pytest], plugins=[progress])
     current = progress.run
+    if current is not None and current.refusal:
+        raise UsageError(current.refusal)
     # The run's verdicts have exit codes of their own, among them that of pytest's usage errors.
     if code == pytest.ExitCode.USAGE_ERROR and (current is None or current.result is None):
-        return EXIT_USAGE  # pytest has said on standard error what it does not take
+        raise UsageError(_one_line(complaints.getvalue()))
+    sys.stderr.write(complaints.getvalue())
     if current is None:
         raise UsageError("pytest ended before the suite began; try without its own options")
-    if current.refusal:
-        raise UsageError(current.refusal)
     if not current.cases:
         raise UsageError("no scenario is selected; `--list` shows their names")
     if options.list:
@@ -50,6 +60,16 @@ def run(arguments: Sequence[str]) -> int:
     if options.json:
         print(json.dumps(current.document, indent=1))
     return current.result.verdict.exit_code
+
+
+def _one_line(complaints: str) -> str:
+    """What pytest says is wrong with its options, without its usage and its directories."""
+    lines = [line.strip() for line in complaints.splitlines() if line.strip()]
+    for line in lines:
+        _, found, reason = line.partition(" error: ")
+        if found:
+            return reason
+    return lines[0].removeprefix("ERROR: ") if lines else "pytest does not take these options"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ from rig.case import CaseOutcome, CaseResult
 from rig.judge import Outcome
 from rig.judge.catalogue import Level
 from rig.pytest_plugin import CASE, RUN
-from rig.report.verdict import RunVerdict
+from rig.report.verdict import BENCH_REASON, RunVerdict
 from rig.run import Run
 
 SIGNS = {
@@ -100,11 +100,15 @@ class Progress:
         result = self.run.result
         assert result is not None
         colour = COLOURS[result.verdict]
+        reasons = result.reasons
+        if result.verdict is RunVerdict.BENCH_ERROR:
+            # That nothing was observed then goes without saying.
+            reasons = tuple(reason for reason in reasons if reason.startswith(BENCH_REASON))
         self._console.print()
-        for reason in result.reasons[:MAX_REASONS]:
-            self._console.print(f"  {escape(reason)}")
-        if len(result.reasons) > MAX_REASONS:
-            self._console.print(f"  … and {len(result.reasons) - MAX_REASONS} more in the report")
+        for reason in reasons[:MAX_REASONS]:
+            self._console.print(f"  {escape(reason)}", soft_wrap=True)
+        if len(reasons) > MAX_REASONS:
+            self._console.print(f"  … and {len(reasons) - MAX_REASONS} more in the report")
         counts = ", ".join(
             f"{result.count(Level.MUST, outcome)} {outcome.value}" for outcome in Outcome
         )
@@ -124,7 +128,8 @@ class Progress:
         self._bar.console.print(
             f"{SIGNS[case.outcome]} {case.name}  [dim]{case.seconds:.1f} s[/]", soft_wrap=True
         )
-        if case.message:
+        # A failure of the bench is told once, with the verdict.
+        if case.message and case.outcome is not CaseOutcome.ERROR:
             for line in case.message.splitlines():
                 self._bar.console.print(f"    {escape(line)}", soft_wrap=True)
 

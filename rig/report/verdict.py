@@ -14,6 +14,9 @@ from rig.case import CaseOutcome, CaseResult
 from rig.judge.catalogue import Catalogue, Level, Profile, Requirement
 from rig.judge.verdict import Outcome
 
+BENCH_REASON = "bench: "
+"""How the reasons begin that are the bench's own failures."""
+
 
 class RunVerdict(Enum):
     """What a run says of a device. The values are the words of the reports."""
@@ -100,9 +103,9 @@ def decide(
         if result.outcome is Outcome.VIOLATED and result.requirement.level in binding
     ]
     failures = [_failure(case) for case in cases if case.outcome is CaseOutcome.FAILED]
-    errors = [f"bench: {message}" for message in bench_errors]
+    errors = [f"{BENCH_REASON}{message}" for message in bench_errors]
     errors += [
-        f"bench: case {case.name}: {case.message}"
+        f"{BENCH_REASON}case {case.name}: {case.message}"
         for case in cases
         if case.outcome is CaseOutcome.ERROR
     ]
