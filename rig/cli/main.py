@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from rig.errors import BenchError, UsageError
 
@@ -56,9 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_BENCH
 
 
+class VerbParser(argparse.ArgumentParser):
+    """A parser that tells a mistake in one line, as everything else is told."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; `{self.prog} --help` tells its options")
+
+
 def parser(verb: str, description: str) -> argparse.ArgumentParser:
-    """A parser whose usage errors exit with 2, as every verb's do."""
-    return argparse.ArgumentParser(prog=f"otarig {verb}", description=description)
+    """The parser of a verb; it raises `UsageError`."""
+    return VerbParser(prog=f"otarig {verb}", description=description)
 
 
 if __name__ == "__main__":
