@@ -16,7 +16,7 @@ from agent.protocol.version import Version
 from rig.cli.main import EXIT_INCOMPLETE, EXIT_NOT_CONFORMANT, EXIT_OK, parser
 from rig.cli.version_argument import version_of
 from rig.device_directory import DeviceDirectory, next_build
-from rig.errors import UsageError
+from rig.errors import BenchError, UsageError
 from rig.jobs.ota_update import PROTOCOLS
 from rig.jobs.settings import JobSettings
 from rig.scenario.images import ImageMaker
@@ -69,7 +69,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _watch(client: ServeClient, thing: str, job_id: str, console: Console) -> int:
-    """Print each change of the execution once; the exit code tells how it ended."""
+    """Print each change of the execution once; the exit code tells how it ended.
+
+    Raises `BenchError` when serve is there no more: the user's input was good by then.
+    """
     started = time.monotonic()
     seen: ExecutionShown | None = None
     try:
@@ -84,6 +87,8 @@ def _watch(client: ServeClient, thing: str, job_id: str, console: Console) -> in
             if now.status not in PENDING:
                 return EXIT_OK if now.status == "SUCCEEDED" else EXIT_NOT_CONFORMANT
             time.sleep(WATCH_S)
+    except UsageError as error:
+        raise BenchError(f"job {job_id} cannot be watched: {error}") from None
     except KeyboardInterrupt:
         console.print(f"no longer watched; job {job_id} goes on")
         return EXIT_INCOMPLETE

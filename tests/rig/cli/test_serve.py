@@ -77,7 +77,7 @@ def test_port_in_use(option: str, taken_port: str, desk: Desk) -> None:
         (("--mqtt-port", "65536"), "'65536' is not a port"),
         (("--http-port", "-1"), "--http-port"),
         (("--host", "0.0.0.0"), "no address that devices could be sent to"),
-        (("--host", "192.0.2.1"), "192.0.2.1"),
+        (("--host", "203.0.113.77"), "203.0.113.77"),
         (("--host", "no.such.host.invalid"), "no.such.host.invalid"),
         (("--broker", "nonsense"), "write it as mqtt://host:port"),
         (("--data", "file"), "file"),

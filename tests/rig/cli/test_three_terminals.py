@@ -102,6 +102,23 @@ def test_agent_outlives_serve(desk: Desk) -> None:
     assert "Traceback" not in agent.text
 
 
+def test_watching_that_ends_early(desk: Desk) -> None:
+    words = ("update", "--thing", "demo", *SMALL)
+    with serving(desk) as serve:
+        ServeClient(desk.directory / DATA).enrol("demo")
+        with terminal(desk, *words) as watching:
+            watching.wait_for("QUEUED")
+            assert watching.end() == 4
+        assert "goes on" in watching.text
+        with terminal(desk, *words) as deserted:
+            deserted.wait_for("QUEUED")
+            serve.end(signal.SIGKILL)
+            line = deserted.wait_for("cannot be watched")
+            assert deserted.process.wait() == 3
+    assert line.startswith("otarig update: the bench failed: job AFR_OTA-1-0-2-")
+    assert "Traceback" not in watching.text + deserted.text
+
+
 def test_image_signed_with_a_foreign_key(desk: Desk) -> None:
     SigningKey.generate().save(desk.directory / "foreign.key")
     with serving(desk), terminal(desk, "agent", "--thing", "demo") as agent:
