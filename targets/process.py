@@ -157,6 +157,7 @@ class ProcessDriver:
         process = self._running(f"command {name!r}")
         assert process.stdin is not None
         self._answers = queue.Queue()
+        self._recorder.record("rig", "COMMAND", name=name, arguments=list(arguments))
         try:
             process.stdin.write(" ".join((name, *arguments)) + "\n")
             process.stdin.flush()
@@ -169,7 +170,6 @@ class ProcessDriver:
                 f"device {self.name!r} did not answer the command {name!r} within "
                 f"{COMMAND_TIME_S:g} s; look at its console"
             ) from None
-        self._recorder.record("rig", "COMMAND", name=name, arguments=list(arguments), result=result)
         return result
 
     def _read_console(self, lines: IO[str]) -> None:
@@ -190,6 +190,8 @@ class ProcessDriver:
                 )
             self._recorder.record("console", "LINE", boot=self._boots, text=line)
             if answer := COMMAND_ANSWER.match(line):
+                # Recorded here, not by who waits: nothing the device does next may come before it.
+                self._recorder.record("rig", "ANSWER", name=answer["name"], result=answer["result"])
                 self._answers.put((answer["name"], answer["result"]))
 
     # -- states --------------------------------------------------------------------------------

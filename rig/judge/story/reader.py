@@ -22,6 +22,11 @@ RESERVED = "$aws/"
 CONTROL_APIS = ("/jobs/", "/streams/")
 
 
+# What other commands set off may be seen before their answer: they count from when they were
+# given. A device may speak until it has answered that it is suspended.
+SILENCING = "suspend"
+
+
 @dataclass
 class Reader:
     """Reads the events of one trace; `thing` is the device's thing name.
@@ -54,6 +59,7 @@ class Reader:
             ("power", "CUT"): lambda event, at: s.PowerChanged(*_at(at), kind=event.kind),
             ("rig", "BOOT"): _boot,
             ("rig", "COMMAND"): _command,
+            ("rig", "ANSWER"): _answer,
             ("rig", "JOB_CREATED"): _job_created,
             ("rig", "JOB_CANCELLED"): _job_cancelled,
             ("rig", "FAULT"): lambda event, at: s.FaultFired(*_at(at), data=event.data),
@@ -220,8 +226,14 @@ def _command(event: Event, at: s.Seen) -> s.Seen | None:
     name, arguments = event.data.get("name"), event.data.get("arguments")
     if not isinstance(name, str):
         return None
+    if name == SILENCING and "result" not in event.data:
+        return None
     words = tuple(str(word) for word in arguments) if isinstance(arguments, list) else ()
     return s.Commanded(*_at(at), name, words)
+
+
+def _answer(event: Event, at: s.Seen) -> s.Seen | None:
+    return s.Commanded(*_at(at), SILENCING, ()) if event.data.get("name") == SILENCING else None
 
 
 def _job_created(event: Event, at: s.Seen) -> s.Seen | None:

@@ -101,7 +101,8 @@ class Tape:
         self.add("rig", "JOB_CREATED", job_id=job, thing=THING, signed=signed, image=image)
 
     def command(self, name: str, *arguments: str) -> None:
-        self.add("rig", "COMMAND", name=name, arguments=list(arguments), result="done")
+        self.add("rig", "COMMAND", name=name, arguments=list(arguments))
+        self.add("rig", "ANSWER", name=name, result="done")
 
     def fault(self, **data: Any) -> None:
         self.add("rig", "FAULT", **data)
