@@ -1,1 +1,1 @@
-"""The checkout is the root of every import, whichever folder a pytest run starts in (pyproject.toml)."""
+"""The checkout is the root of every import, wherever a pytest run starts (pyproject.toml)."""
