@@ -136,12 +136,13 @@ class DeviceConnection(asyncio.Protocol):
         self._pump()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         if self._alive:
             if exc is not None:
                 self._salvage()
             self._end("from_device", str(exc or "closed by the device"), keep_pending=True)
+        # After `_end`, which sets it: there is nothing left to cut off.
+        if self._timer is not None:
+            self._timer.cancel()
         self._settle()
 
     def _take_in(self, data: bytes) -> None:
