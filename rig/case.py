@@ -23,7 +23,10 @@ class CaseOutcome(Enum):
 
 @dataclass
 class CaseResult:
-    """What the report tells of one case; `seconds` are wall time."""
+    """What the report tells of one case; `seconds` are wall time.
+
+    `repeats` names the first attempt, for a case that was run again; each attempt is a case.
+    """
 
     name: str
     story: str
@@ -33,3 +36,4 @@ class CaseResult:
     seconds: float = 0.0
     trace: Path | None = None
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    repeats: str = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pytest
 from rig.bench import Bench, BenchOptions
 from rig.case import CaseOutcome, CaseResult
 from rig.errors import BenchError, OtarigError, UsageError
-from rig.run import Run
+from rig.run import Run, RunOptions
 from rig.scenario import Cloud, Device, Scenario
 from rig.scenario.device import DeviceFailure
 from rig.scenario.scenario import RuleBroken
@@ -39,6 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--out", type=Path, default=None, help="directory for the report")
     group.addoption("--broker", default=None, help="a broker to use, mqtt://host:port")
     group.addoption("--transport", default=None, choices=["tls", "plain"])
+    group.addoption("--waivers", type=Path, default=None, help="a TOML file of waivers")
+    group.addoption("--sign-key", type=Path, default=None, help="a PEM key to sign with")
     group.addoption("--strict-should", action="store_true", help="a SHOULD counts as a MUST")
 
 
@@ -51,17 +53,22 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         config.stash[RUN] = Run(
             board=load_board(config.getoption("--board")),
-            options=BenchOptions(
+            bench=BenchOptions(
                 broker=config.getoption("--broker"), transport=config.getoption("--transport")
             ),
-            profile=config.getoption("--profile"),
+            options=RunOptions(
+                profile=config.getoption("--profile"),
+                strict=config.getoption("--strict-should"),
+                waivers=config.getoption("--waivers"),
+                sign_key=config.getoption("--sign-key"),
+            ),
             out=config.getoption("--out"),
-            strict=config.getoption("--strict-should"),
         )
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
 
 
+@pytest.hookimpl(tryfirst=True)  # Before pytest leaves out what was not selected.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     run = config.stash.get(RUN, None)
     for item in items:
@@ -78,6 +85,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
         item.stash[CASE] = case
         run.cases[case.name] = case
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Remember what the user left out: a part of the suite certifies nothing."""
+    for item in items:
+        run = item.config.stash.get(RUN, None)
+        if run is not None and CASE in item.stash:
+            case = item.stash[CASE]
+            run.cases.pop(case.name, None)
+            run.left_out.append(case)
 
 
 def case_name(item: pytest.Item) -> str:

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,35 +18,61 @@ from rig.bench import Bench, BenchOptions
 from rig.case import CaseResult
 from rig.errors import BenchError, UsageError
 from rig.judge import Outcome, Verdict
-from rig.judge.catalogue import DEFAULT_FILE, Level, Profile, default_catalogue
+from rig.judge.catalogue import DEFAULT_FILE, Profile, default_catalogue
 from rig.report.conformance_json import conformance, write_conformance_json
 from rig.report.html import report_html, write_report_html
 from rig.report.junit import junit, write_junit
-from rig.report.verdict import RunResult, decide
+from rig.report.statement import statement, write_statement
+from rig.report.verdict import RunResult, binding_levels, decide
+from rig.report.waivers import load_waivers
+from rig.signing import SigningKey
 from rig.trace import read_trace
 from targets.board import Board
 
 PARTS = ("amqtt", "cbor2", "cryptography", "paho-mqtt", "pytest")
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is judged and signed, as the user gave it.
+
+    `waivers` and `sign_key` are files; without a key the run makes one of its own and forgets it.
+    """
+
+    profile: str = "core"
+    strict: bool = False
+    waivers: Path | None = None
+    sign_key: Path | None = None
+
+
 class Run:
     """Collects the cases of a run; `finish` decides and writes the report."""
 
     def __init__(
-        self, board: Board, options: BenchOptions, profile: str, out: Path | None, strict: bool
+        self, board: Board, bench: BenchOptions, options: RunOptions, out: Path | None
     ) -> None:
+        """Raises `UsageError` for a waiver or a key that does not hold."""
         self.board = board
         self.cases: dict[str, CaseResult] = {}
         self.result: RunResult | None = None
         self.document: dict[str, Any] = {}
         self.refusal = ""
         """What the user gave that no bench can be made of; there is no verdict then."""
-        self._options = options
-        self._profile = Profile(profile)
-        self._strict = strict
+        self.left_out: list[CaseResult] = []
+        """Scenarios that exist and were not selected."""
+        self._options = bench
+        self._profile = Profile(options.profile)
+        self._strict = options.strict
         self._catalogue = default_catalogue()
         self._bench_errors: list[str] = []
         self._started = datetime.now(UTC)
+        today = self._started.astimezone().date()
+        self._waivers = (
+            load_waivers(options.waivers, self._catalogue, today) if options.waivers else ()
+        )
+        self._sign_key = (
+            SigningKey.load(options.sign_key) if options.sign_key else SigningKey.generate()
+        )
         self._clock_start = time.monotonic()
         self.out = out or Path("out") / f"{board.name}-{self._started:%Y%m%d-%H%M%S}"
 
@@ -73,6 +100,11 @@ class Run:
         try:
             traces.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=traces).close()
+            # An earlier report here is replaced; its traces would belong to no case of this one.
+            own = {case.trace for case in self.cases.values()}
+            for trace in traces.glob("*.jsonl"):
+                if trace not in own:
+                    trace.unlink()
         except OSError as error:
             raise UsageError(
                 f"cannot make the report directory {self.out}: {error.strerror}; "
@@ -83,14 +115,16 @@ class Run:
         return self.out / "traces" / f"{case_name}.jsonl"
 
     def broken_rules(self, verdicts: Mapping[str, Verdict]) -> list[str]:
-        """One line for each binding requirement that a case's trace violates."""
-        binding = {Level.MUST, Level.SHOULD} if self._strict else {Level.MUST}
+        """One line for each binding requirement that a case's trace violates, unless waived."""
+        binding = binding_levels(strict=self._strict)
+        waived = {waiver.requirement for waiver in self._waivers}
         return [
             f"{verdict.requirement} violated: {verdict.why} "
             f"[line {', '.join(map(str, verdict.events)) or '-'}]"
             for verdict in verdicts.values()
             if verdict.outcome is Outcome.VIOLATED
             and self._catalogue[verdict.requirement].level in binding
+            and verdict.requirement not in waived
         ]
 
     def finish(self, *, interrupted: bool) -> int:
@@ -99,6 +133,9 @@ class Run:
         Raises `UsageError` or `BenchError` when it cannot be written.
         """
         cases = tuple(self.cases.values())
+        for case in cases:
+            if case.trace is not None and not case.trace.exists():
+                case.trace = None
         self.result = decide(
             self._catalogue,
             self._profile,
@@ -106,6 +143,8 @@ class Run:
             bench_errors=self._bench_errors,
             interrupted=interrupted,
             strict=self._strict,
+            left_out=self.left_out,
+            waivers=self._waivers,
         )
         device = {
             "board": self.board.name,
@@ -142,6 +181,7 @@ class Run:
         page = report_html(self.result, device=device, provenance=provenance)
         write_report_html(page, self.out / "report.html")
         self._write_console(cases)
+        write_statement(statement(self.result, self.document, self.out), self._sign_key, self.out)
 
     def _provenance(self) -> dict[str, Any]:
         return {

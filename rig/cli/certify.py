@@ -80,6 +80,15 @@ def _parser() -> argparse.ArgumentParser:
     words.add_argument("--list", action="store_true", help="list the scenarios and stop")
     words.add_argument("--strict", action="store_true", help="a SHOULD counts as a MUST")
     words.add_argument(
+        "--waivers", type=Path, metavar="FILE", help="known violations somebody answers for (TOML)"
+    )
+    words.add_argument(
+        "--sign-key",
+        type=Path,
+        metavar="PEM",
+        help="key to sign the report with; default: a new one",
+    )
+    words.add_argument(
         "--broker", metavar="URL", help="a broker to use, mqtt://host:port; default: one of its own"
     )
     words.add_argument("--transport", choices=["tls", "plain"], help="default: the board's")
@@ -95,6 +104,10 @@ def _pytest_words(options: argparse.Namespace) -> list[str]:
     words += ["--board", options.board, "--profile", options.profile]
     if options.out:
         words += ["--out", str(options.out)]
+    if options.waivers:
+        words += ["--waivers", str(options.waivers)]
+    if options.sign_key:
+        words += ["--sign-key", str(options.sign_key)]
     if options.broker:
         words += ["--broker", options.broker]
     if options.transport:

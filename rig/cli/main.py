@@ -16,6 +16,8 @@ VERBS = {
     "agent": "run the reference agent as a device",
     "update": "make an update for a thing and watch it",
     "judge": "give verdicts from stored traces alone",
+    "verify": "check a signed report offline",
+    "diff": "tell what changed between two runs",
     "boards": "list the boards that come with the rig",
     "test": "run the project's own tests",
 }

@@ -12,6 +12,7 @@ from rig.case import CaseOutcome, CaseResult
 from rig.judge import Outcome
 from rig.judge.catalogue import Level
 from rig.pytest_plugin import CASE, RUN
+from rig.report.caveat import Caveat
 from rig.report.verdict import BENCH_REASON, RunVerdict
 from rig.run import Run
 
@@ -25,6 +26,7 @@ COLOURS = {
     RunVerdict.CONFORMANT: "green",
     RunVerdict.NOT_CONFORMANT: "red",
     RunVerdict.INCOMPLETE: "yellow",
+    RunVerdict.WAIVED: "yellow",
     RunVerdict.BENCH_ERROR: "magenta",
 }
 MAX_REASONS = 12
@@ -109,9 +111,10 @@ class Progress:
             self._console.print(f"  {escape(reason)}", soft_wrap=True)
         if len(reasons) > MAX_REASONS:
             self._console.print(f"  … and {len(reasons) - MAX_REASONS} more in the report")
-        counts = ", ".join(
-            f"{result.count(Level.MUST, outcome)} {outcome.value}" for outcome in Outcome
-        )
+        words = result.words(Level.MUST)
+        always = [outcome.value for outcome in Outcome]
+        shown = always + [caveat.value for caveat in Caveat if words[caveat.value]]
+        counts = ", ".join(f"{words[word]} {word}" for word in shown)
         self._console.print(
             f"[bold {colour}]{result.verdict.value}[/]  "
             f"{result.profile.value} profile, MUST: {counts}"
