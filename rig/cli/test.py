@@ -17,6 +17,7 @@ def run(arguments: Sequence[str]) -> int:
     if not (ROOT / "tests").is_dir():
         raise UsageError(f"{ROOT} has no tests; run this verb in a checkout")
     ensure_command("mosquitto", package="mosquitto", purpose="the tests run it behind the gateway")
-    # A test that hangs is a bug: it ends with every thread's stack shown.
-    command = [sys.executable, "-m", "pytest", "tests", "--timeout=120", *arguments]
+    # One worker a core; a test that hangs is a bug, it ends with every thread's stack shown.
+    own = ["tests", "--numprocesses=auto", "--timeout=120"]
+    command = [sys.executable, "-m", "pytest", *own, *arguments]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
