@@ -1,0 +1,70 @@
+/* Registers of the nRF51822 that are used here, from Nordic's reference manual. */
+#ifndef NRF51_H
+#define NRF51_H
+
+#include <stdint.h>
+
+#define REGISTER(address) (*(volatile uint32_t *)(address))
+
+/* Non-volatile memory controller */
+#define NVMC_READY REGISTER(0x4001E400u)
+#define NVMC_CONFIG REGISTER(0x4001E504u)
+#define NVMC_ERASEPAGE REGISTER(0x4001E508u)
+#define NVMC_CONFIG_READ 0u
+#define NVMC_CONFIG_WRITE 1u
+#define NVMC_CONFIG_ERASE 2u
+
+/* TIMER0; compare registers: 0 reads the time, 1 wakes the core, 2 guards the self-test,
+ * 3 guards the trial boot */
+#define TIMER_START REGISTER(0x40008000u)
+#define TIMER_STOP REGISTER(0x40008004u)
+#define TIMER_CLEAR REGISTER(0x4000800Cu)
+#define TIMER_CAPTURE(n) REGISTER(0x40008040u + 4u * (n))
+#define TIMER_COMPARED(n) REGISTER(0x40008140u + 4u * (n))
+#define TIMER_INTENSET REGISTER(0x40008304u)
+#define TIMER_INTENCLR REGISTER(0x40008308u)
+#define TIMER_BITMODE REGISTER(0x40008508u)
+#define TIMER_PRESCALER REGISTER(0x40008510u)
+#define TIMER_CC(n) REGISTER(0x40008540u + 4u * (n))
+#define TIMER_INT(n) (1u << (16u + (n)))
+#define TIMER_BITMODE_32 3u
+#define TIMER_PRESCALER_1MHZ 4u
+#define TIMER_IRQ 8u
+
+/* UART0 */
+#define UART_STARTRX REGISTER(0x40002000u)
+#define UART_STARTTX REGISTER(0x40002008u)
+#define UART_RXDRDY REGISTER(0x40002108u)
+#define UART_TXDRDY REGISTER(0x4000211Cu)
+#define UART_INTENSET REGISTER(0x40002304u)
+#define UART_INTENCLR REGISTER(0x40002308u)
+#define UART_ENABLE REGISTER(0x40002500u)
+#define UART_PSELTXD REGISTER(0x4000250Cu)
+#define UART_PSELRXD REGISTER(0x40002514u)
+#define UART_RXD REGISTER(0x40002518u)
+#define UART_TXD REGISTER(0x4000251Cu)
+#define UART_BAUDRATE REGISTER(0x40002524u)
+#define UART_INT_RXDRDY (1u << 2)
+#define UART_ENABLED 4u
+#define UART_BAUD_115200 0x01D7E000u
+#define UART_IRQ 2u
+
+/* Watchdog: 32768 Hz; once started it runs until a reset */
+#define WDT_START REGISTER(0x40010000u)
+#define WDT_CRV REGISTER(0x40010504u)
+#define WDT_RREN REGISTER(0x40010508u)
+#define WDT_CONFIG REGISTER(0x4001050Cu)
+#define WDT_RR0 REGISTER(0x40010600u)
+#define WDT_FEED 0x6E524635u
+
+/* Clocks */
+#define CLOCK_HFCLKSTART REGISTER(0x40000000u)
+#define CLOCK_HFCLKSTARTED REGISTER(0x40000100u)
+
+/* The core */
+#define NVIC_ISER REGISTER(0xE000E100u)
+#define NVIC_IPR(n) REGISTER(0xE000E400u + 4u * (n))
+#define SCB_AIRCR REGISTER(0xE000ED0Cu)
+#define SCB_AIRCR_RESET 0x05FA0004u
+
+#endif

@@ -1,0 +1,16 @@
+/* Deliberate faults, one bit each, from the device page: a rig must catch a device that has one. */
+#ifndef FAULTS_H
+#define FAULTS_H
+
+enum fault {
+    FAULT_NO_SIGNATURE_CHECK = 1 << 0,
+    FAULT_NO_ROLLBACK = 1 << 1,
+    FAULT_COMMIT_BEFORE_SELF_TEST = 1 << 2,
+    FAULT_ANY_VERSION = 1 << 3,
+    FAULT_WRITES_OUTSIDE_SLOT = 1 << 4,
+    FAULT_RETAINS = 1 << 5,
+    FAULT_WRONG_UPDATED_BY = 1 << 6,
+    FAULT_SILENT = 1 << 7,
+};
+
+#endif
