@@ -19,14 +19,10 @@ from rig.case import CaseResult
 from rig.errors import BenchError, UsageError
 from rig.judge import Outcome, Verdict
 from rig.judge.catalogue import DEFAULT_FILE, Profile, default_catalogue
-from rig.report.conformance_json import conformance, write_conformance_json
-from rig.report.html import report_html, write_report_html
-from rig.report.junit import junit, write_junit
-from rig.report.statement import statement, write_statement
+from rig.report.directory import write_report
 from rig.report.verdict import RunResult, binding_levels, decide
 from rig.report.waivers import load_waivers
 from rig.signing import SigningKey
-from rig.trace import read_trace
 from targets.board import Board
 
 PARTS = ("amqtt", "cbor2", "cryptography", "paho-mqtt", "pytest")
@@ -152,36 +148,21 @@ class Run:
             "thing": self.board.thing,
             "declares": self.board.declares.model_dump(mode="json"),
         }
-        provenance = self._provenance()
-        self.document = conformance(
-            self.result,
-            suite={"version": version("otarig"), "digest": suite_digest()},
-            device=device,
-            provenance=provenance,
-        )
         self._make_directory()
         try:
-            self._write(device, provenance, cases)
+            self.document = write_report(
+                self.out,
+                self.result,
+                suite={"version": version("otarig"), "digest": suite_digest()},
+                device=device,
+                provenance=self._provenance(),
+                key=self._sign_key,
+            )
         except OSError as error:
             raise BenchError(
                 f"cannot write the report in {self.out}: {error.filename}: {error.strerror}"
             ) from None
         return self.result.verdict.exit_code
-
-    def _write(
-        self, device: dict[str, Any], provenance: dict[str, Any], cases: tuple[CaseResult, ...]
-    ) -> None:
-        """All forms of the report."""
-        assert self.result is not None
-        write_conformance_json(self.document, self.out / "conformance.json")
-        properties = {"board": self.board.name, **{k: str(v) for k, v in provenance.items()}}
-        write_junit(
-            junit(self.result, properties, tuple(self._bench_errors)), self.out / "junit.xml"
-        )
-        page = report_html(self.result, device=device, provenance=provenance)
-        write_report_html(page, self.out / "report.html")
-        self._write_console(cases)
-        write_statement(statement(self.result, self.document, self.out), self._sign_key, self.out)
 
     def _provenance(self) -> dict[str, Any]:
         return {
@@ -193,16 +174,6 @@ class Run:
             "transport": self._options.transport or self.board.transport,
             **{part: version(part) for part in PARTS},
         }
-
-    def _write_console(self, cases: tuple[CaseResult, ...]) -> None:
-        with (self.out / "console.log").open("w", encoding="utf-8", errors="replace") as log:
-            for case in cases:
-                if case.trace is None or not case.trace.exists():
-                    continue
-                log.write(f"== {case.name}\n")
-                for event in read_trace(case.trace).events:
-                    if event.channel == "console":
-                        log.write(f"{event.t:9.3f} boot {event.boot}: {event.data.get('text')}\n")
 
 
 def suite_digest() -> str:

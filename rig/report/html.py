@@ -5,29 +5,61 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from rig.case import CaseResult
+from rig.case import CaseOutcome
 from rig.judge.catalogue import Level
 from rig.judge.verdict import Outcome
-from rig.report.messages import Row, rows
-from rig.report.verdict import RunResult
-from rig.trace import TraceError, read_trace
+from rig.report import states
+from rig.report.case_page import case_page
+from rig.report.caveat import Caveat
+from rig.report.verdict import RequirementResult, RunResult, RunVerdict
 
+TEMPLATES = Path(__file__).parent / "page"
 TEMPLATE = "report.html.jinja"
+WORDS = (
+    Outcome.SATISFIED.value,
+    Outcome.VIOLATED.value,
+    *(caveat.value for caveat in Caveat),
+    Outcome.NOT_OBSERVED.value,
+)
+"""The words of a requirement, in the order of their counts."""
+SENTENCES = {
+    RunVerdict.CONFORMANT: "Every binding requirement was seen to be met, and none was broken.",
+    RunVerdict.NOT_CONFORMANT: "The device broke a rule, or did not do what a scenario demands.",
+    RunVerdict.INCOMPLETE: "Nothing was found against the device, but not all of it was shown.",
+    RunVerdict.BENCH_ERROR: "The bench failed, so nothing can be said of the device.",
+    RunVerdict.WAIVED: "Nothing is wrong but what somebody answers for. This is no certificate.",
+}
+FAMILIES = {
+    "CTL": "Control messages",
+    "JOB": "Job documents",
+    "DAT": "Data by MQTT",
+    "HTP": "Data by HTTP",
+    "SIG": "Signature",
+    "TST": "Self-test and rollback",
+    "ABT": "Abort",
+    "SUS": "Suspend and resume",
+    "SHT": "Shutdown",
+    "RES": "Robustness",
+}
 
 
 @dataclass(frozen=True)
-class CasePage:
-    """What the page shows of one case; `trouble` says why there are no messages."""
+class Family:
+    """The requirements that share the middle of their ids."""
 
-    case: CaseResult
-    violated: tuple[str, ...]
-    messages: tuple[Row, ...]
-    trouble: str
+    key: str
+    name: str
+    entries: tuple[RequirementResult, ...]
+
+    @property
+    def satisfied(self) -> int:
+        return sum(entry.certifies for entry in self.entries)
 
 
 def report_html(
@@ -37,17 +69,18 @@ def report_html(
     provenance: Mapping[str, Any],
 ) -> str:
     """The page. Traces are read from the files that the cases name."""
-    levels = [
-        (level.value, {outcome.value: result.count(level, outcome) for outcome in Outcome})
-        for level in Level
-    ]
+    outcomes = [case.outcome for case in result.cases]
     return _template().render(
         result=result,
+        sentence=SENTENCES[result.verdict],
         device=device,
         provenance=provenance,
-        levels=levels,
-        outcomes=[outcome.value for outcome in Outcome],
-        pages=[_page(case) for case in result.cases],
+        levels=[(level.value, result.words(level)) for level in Level],
+        words=WORDS,
+        families=_families(result),
+        outcomes=[(kind.value, outcomes.count(kind)) for kind in CaseOutcome],
+        pages=[case_page(number, case, result) for number, case in enumerate(result.cases)],
+        states=states,
     )
 
 
@@ -56,26 +89,37 @@ def write_report_html(page: str, path: Path) -> None:
     path.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
-def _page(case: CaseResult) -> CasePage:
-    violating = [v for v in case.verdicts.values() if v.outcome is Outcome.VIOLATED]
-    marked = {line for verdict in violating for line in verdict.events}
-    violated = tuple(f"{verdict.requirement}: {verdict.why}" for verdict in violating)
-    if case.trace is None:
-        return CasePage(case, violated, (), "no trace was kept")
-    try:
-        return CasePage(case, violated, rows(read_trace(case.trace), marked), "")
-    except TraceError as error:
-        return CasePage(case, violated, (), str(error))
+def _families(result: RunResult) -> list[Family]:
+    """In the order of the catalogue."""
+    entries = result.requirements.values()
+    return [
+        Family(key, FAMILIES.get(key, key), tuple(group))
+        for key, group in groupby(entries, key=lambda entry: entry.requirement.id.split("-")[1])
+    ]
+
+
+def _visible(text: object) -> str:
+    """Text with its control characters shown, as browsers would swallow or obey them."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t " else c.encode("unicode_escape").decode()
+        for c in str(text)
+    )
 
 
 @cache
 def _template() -> Template:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(TEMPLATES),
         # All of a report may come from a hostile device: everything is escaped.
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     return environment.get_template(TEMPLATE)
+
+
+def _finalize(value: object) -> object:
+    """Texts are made visible before they are escaped; markup of our own stays as it is."""
+    return _visible(value) if type(value) is str else value

@@ -1,142 +1,145 @@
-"""The messages of a case for people: one row an event, data blocks in a row put together."""
+"""The messages of a case for people: what is worth an arrow, what is folded, what is left out.
+
+A row is an arrow between device and rig, or a note on what the bench did. Data blocks in a row
+are one arrow, and of a long transfer only its beginning and its end are shown. What shows a
+violation is always a row of its own.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
-from rig.judge.story.block import read_block, read_request
+from rig.report.message_text import block_index, describe, is_data, is_transfer
 from rig.trace import Event, Trace
 
-MAX_ROWS = 400
-MAX_DETAIL = 300
-ARROWS = {"from_device": "→", "to_device": "←"}
+MAX_ROWS = 160
+TRANSFER_HEAD, TRANSFER_TAIL = 4, 2
+"""How many rows of a long transfer are shown before and after the fold."""
+TO_RIG, TO_DEVICE, NOTE = "to-rig", "to-device", "note"
+_SHAPES = {"from_device": TO_RIG, "to_device": TO_DEVICE}
 # Nothing is said by these that their neighbours do not say.
-QUIET = frozenset({"PINGREQ", "PINGRESP", "PUBACK", "SUBACK", "UNSUBACK"})
+QUIET = frozenset({"PINGREQ", "PINGRESP", "PUBACK", "SUBACK", "UNSUBACK", "TCP_OPEN"})
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row: the line of the trace it is of, and what is shown.
+    """One row: the lines of the trace it stands for, and what is shown.
 
-    `arrow` points to the service (→) or to the device (←), `marked` is set for events that show
-    a violation.
+    `t` is seconds since the first event. `shape` is one of `TO_RIG`, `TO_DEVICE`, `NOTE`;
+    `rules` are the ids of the requirements that the row shows violated. `kind` counts in a fold.
     """
 
     line: int
+    last_line: int
     t: float
-    channel: str
-    arrow: str
+    shape: str
     what: str
     detail: str
-    marked: bool
+    rules: tuple[str, ...] = ()
+    kind: str = ""
+
+    @property
+    def marked(self) -> bool:
+        return bool(self.rules)
+
+    @property
+    def lines(self) -> str:
+        return f"{self.line}" if self.line == self.last_line else f"{self.line}–{self.last_line}"
 
 
-def rows(trace: Trace, marked: Collection[int]) -> tuple[Row, ...]:
-    """The rows of a trace, at most `MAX_ROWS`; marked lines are always among them."""
-    found: list[Row] = []
-    blocks: list[tuple[int, Event]] = []
-    for position, event in enumerate(trace.events):
-        line = event.line if event.line is not None else position + 2
-        if _is_data(event) and line not in marked:
-            blocks.append((line, event))
-            continue
-        if blocks:
-            found.append(_blocks_row(blocks))
-            blocks = []
-        if event.kind not in QUIET or line in marked:
-            found.append(_row(line, event, line in marked))
-    if blocks:
-        found.append(_blocks_row(blocks))
+def rows(trace: Trace, marked: Mapping[int, Sequence[str]]) -> tuple[Row, ...]:
+    """The rows of a trace, at most `MAX_ROWS` and those marked.
+
+    `marked` maps lines of the trace to the requirements that they show violated.
+    """
+    found = list(_folded(list(_rows(trace, marked))))
     if len(found) <= MAX_ROWS:
         return tuple(found)
-    kept = found[:MAX_ROWS] + [row for row in found[MAX_ROWS:] if row.marked]
-    return tuple(kept[: 2 * MAX_ROWS])
+    rest = found[MAX_ROWS:]
+    last = [row for row in rest if row.marked][:MAX_ROWS]
+    note = _fold([row for row in rest if not row.marked])
+    return (*found[:MAX_ROWS], *note, *last)
 
 
-def _is_data(event: Event) -> bool:
-    topic = event.data.get("topic")
-    return (
-        event.kind == "PUBLISH"
-        and event.dir == "to_device"
-        and isinstance(topic, str)
-        and "/streams/" in topic
-        and "/data/" in topic
-    )
+def _rows(trace: Trace, marked: Mapping[int, Sequence[str]]) -> Iterator[Row]:
+    """One row an event, neighbours that say the same put together."""
+    lined = [
+        (position + 2 if event.line is None else event.line, event)
+        for position, event in enumerate(trace.events)
+    ]
+    shown = [pair for pair in lined if pair[0] in marked or not _is_quiet(pair[1])]
+    for (kind, _), group in groupby(shown, key=lambda pair: _group(pair[0], pair[1], marked)):
+        events = list(group)
+        (line, first), (last_line, _) = events[0], events[-1]
+        if kind == "data":
+            yield _blocks(line, last_line, [event for _, event in events])
+        elif kind == "read":
+            slots = ", ".join(str(event.data.get("slot")) for _, event in events)
+            yield Row(line, last_line, first.t, NOTE, "the rig reads flash", f"slots {slots}")
+        else:
+            text = describe(first)
+            yield Row(
+                line,
+                line,
+                first.t,
+                _SHAPES.get(first.dir or "", NOTE) if first.channel in ("mqtt", "http") else NOTE,
+                text.what,
+                text.detail,
+                tuple(marked.get(line, ())),
+                text.kind if is_transfer(first) else "",
+            )
 
 
-def _blocks_row(blocks: list[tuple[int, Event]]) -> Row:
-    line, first = blocks[0]
-    indexes = [read_block(_payload(event)).index for _, event in blocks]
-    shown = ", ".join("undecodable" if index is None else str(index) for index in indexes)
-    what = "data block" if len(blocks) == 1 else f"{len(blocks)} data blocks"
-    return Row(line, first.t, "mqtt", ARROWS["to_device"], what, _cut(shown), False)
+def _group(line: int, event: Event, marked: Collection[int]) -> tuple[str, int]:
+    """What an event is put together with: others of the same key beside it."""
+    if line not in marked:
+        if is_data(event):
+            return "data", 0
+        if event.channel == "probe" and event.kind == "READ":
+            return "read", 0
+    return "", line
 
 
-def _row(line: int, event: Event, marked: bool) -> Row:
-    what, detail = _texts(event)
-    arrow = ARROWS.get(event.dir or "", "")
-    return Row(line, event.t, event.channel, arrow, what, _cut(detail), marked)
-
-
-def _texts(event: Event) -> tuple[str, str]:
-    data = event.data
-    if event.channel == "mqtt" and event.kind == "PUBLISH":
-        topic = str(data.get("topic", ""))
-        return f"PUBLISH {_short(topic)} QoS {data.get('qos')}", _payload_text(topic, event)
-    if event.kind in ("SUBSCRIBE", "UNSUBSCRIBE"):
-        return event.kind, ", ".join(_filters(data.get("filters")))
-    if event.channel == "http":
-        if event.kind == "REQUEST":
-            headers = data.get("headers")
-            span = headers.get("Range", "") if isinstance(headers, dict) else ""
-            return f"{data.get('method')} {span}".strip(), str(data.get("target", ""))
-        return f"HTTP {data.get('status')}", f"{data.get('length')} bytes"
+def _is_quiet(event: Event) -> bool:
     if event.channel == "console":
-        return "console", str(data.get("text", ""))
-    values = ", ".join(f"{key}={_plain(value)}" for key, value in data.items() if key != "payload")
-    return event.kind, values
+        return True  # The console has a place of its own.
+    if event.kind == "CONNACK":
+        return event.data.get("rc") == 0
+    topic = event.data.get("topic")
+    if isinstance(topic, str) and topic.endswith("/update/accepted"):
+        return True
+    return event.channel == "mqtt" and event.kind in QUIET
 
 
-def _filters(value: Any) -> list[str]:
-    if not isinstance(value, list):
+def _blocks(line: int, last_line: int, events: Sequence[Event]) -> Row:
+    indexes = [block_index(event) for event in events]
+    shown = ", ".join("undecodable" if index is None else str(index) for index in indexes[:40])
+    more = f" and {len(indexes) - 40} more" if len(indexes) > 40 else ""
+    what = "data block" if len(events) == 1 else f"{len(events)} data blocks"
+    kind = "data block"
+    return Row(line, last_line, events[0].t, TO_DEVICE, what, f"{shown}{more}", (), kind)
+
+
+def _folded(found: list[Row]) -> Iterator[Row]:
+    """The middle of each long transfer folded into one row."""
+    for transfer, group in groupby(found, key=lambda row: bool(row.kind) and not row.marked):
+        members = list(group)
+        if not transfer or len(members) <= TRANSFER_HEAD + TRANSFER_TAIL + 2:
+            yield from members
+            continue
+        yield from members[:TRANSFER_HEAD]
+        yield from _fold(members[TRANSFER_HEAD:-TRANSFER_TAIL])
+        yield from members[-TRANSFER_TAIL:]
+
+
+def _fold(members: list[Row]) -> list[Row]:
+    """One note that stands for these rows."""
+    if not members:
         return []
-    names = (entry[0] if isinstance(entry, list) and entry else entry for entry in value)
-    return [_short(str(name)) for name in names]
-
-
-def _short(topic: str) -> str:
-    """The topic without the part that is the same for all of the device's."""
-    parts = topic.split("/", 3)
-    return parts[3] if len(parts) == 4 and parts[:2] == ["$aws", "things"] else topic
-
-
-def _payload(event: Event) -> bytes:
-    try:
-        return bytes.fromhex(event.data.get("payload", ""))
-    except (TypeError, ValueError):
-        return b""
-
-
-def _payload_text(topic: str, event: Event) -> str:
-    payload = _payload(event)
-    if "/streams/" in topic and "/get/" in topic:
-        request = read_request(payload)
-        if request.defect is not None:
-            return request.defect
-        wanted = request.wanted.bit_count()
-        return (
-            f"{wanted} blocks wanted, n={request.count} l={request.block_size} "
-            f"f={request.file_id} b={request.bitmap.hex()}"
-        )
-    return payload.decode("utf-8", "replace")
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_DETAIL else f"{text[:MAX_DETAIL]}…"
+    counts = Counter(row.kind or "other" for row in members)
+    detail = ", ".join(f"{count} × {kind}" for kind, count in counts.items())
+    first = replace(members[0], last_line=members[-1].last_line, shape=NOTE, kind="")
+    return [replace(first, what=f"… {len(members)} more like these", detail=detail)]

