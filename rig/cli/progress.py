@@ -11,6 +11,7 @@ from rich.progress import Progress as Bar
 from rig.case import CaseOutcome, CaseResult
 from rig.judge import Outcome
 from rig.judge.catalogue import Level
+from rig.judge.command import printable
 from rig.pytest_plugin import CASE, RUN
 from rig.report.caveat import Caveat
 from rig.report.verdict import BENCH_REASON, RunVerdict
@@ -30,6 +31,11 @@ COLOURS = {
     RunVerdict.BENCH_ERROR: "magenta",
 }
 MAX_REASONS = 12
+
+
+def safe(text: str) -> str:
+    """Text of a device for the console: neither rich nor the terminal obeys any of it."""
+    return escape(printable(text))
 
 
 class Progress:
@@ -108,7 +114,7 @@ class Progress:
             reasons = tuple(reason for reason in reasons if reason.startswith(BENCH_REASON))
         self._console.print()
         for reason in reasons[:MAX_REASONS]:
-            self._console.print(f"  {escape(reason)}", soft_wrap=True)
+            self._console.print(f"  {safe(reason)}", soft_wrap=True)
         if len(reasons) > MAX_REASONS:
             self._console.print(f"  … and {len(reasons) - MAX_REASONS} more in the report")
         words = result.words(Level.MUST)
@@ -134,7 +140,7 @@ class Progress:
         # A failure of the bench is told once, with the verdict.
         if case.message and case.outcome is not CaseOutcome.ERROR:
             for line in case.message.splitlines():
-                self._bar.console.print(f"    {escape(line)}", soft_wrap=True)
+                self._bar.console.print(f"    {safe(line)}", soft_wrap=True)
 
     def _end_bar(self) -> None:
         if self._bar is not None:
