@@ -180,7 +180,8 @@ class Emulator:
                         return at
                     at += 1
                 left = deadline - time.monotonic()
-                assert left > 0 and self._news.wait(left), "\n".join(self.lines)
+                came = left > 0 and self._news.wait(left)
+                assert came, "\n".join(self.lines)
 
     def _watch(self) -> None:
         while self._process is not None:

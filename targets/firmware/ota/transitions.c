@@ -1,0 +1,73 @@
+#include "ota/transitions.h"
+
+#include <stddef.h>
+
+static const struct transition transitions[] = {
+    {STATE_READY, EVENT_START, HANDLER_START, STATE_REQUESTING_JOB},
+    {STATE_REQUESTING_JOB, EVENT_REQUEST_JOB_DOCUMENT, HANDLER_REQUEST_JOB, STATE_WAITING_FOR_JOB},
+    {STATE_REQUESTING_JOB, EVENT_REQUEST_TIMER, HANDLER_REQUEST_JOB, STATE_WAITING_FOR_JOB},
+    {STATE_WAITING_FOR_JOB, EVENT_RECEIVED_JOB_DOCUMENT, HANDLER_PROCESS_JOB, STATE_CREATING_FILE},
+    {STATE_CREATING_FILE, EVENT_START_SELF_TEST, HANDLER_IN_SELF_TEST, STATE_WAITING_FOR_JOB},
+    {STATE_CREATING_FILE, EVENT_CREATE_FILE, HANDLER_INIT_FILE, STATE_REQUESTING_FILE_BLOCK},
+    {STATE_CREATING_FILE, EVENT_REQUEST_TIMER, HANDLER_INIT_FILE, STATE_REQUESTING_FILE_BLOCK},
+    {STATE_REQUESTING_FILE_BLOCK, EVENT_REQUEST_FILE_BLOCK, HANDLER_REQUEST_DATA,
+     STATE_WAITING_FOR_FILE_BLOCK},
+    {STATE_REQUESTING_FILE_BLOCK, EVENT_REQUEST_TIMER, HANDLER_REQUEST_DATA,
+     STATE_WAITING_FOR_FILE_BLOCK},
+    {STATE_WAITING_FOR_FILE_BLOCK, EVENT_RECEIVED_FILE_BLOCK, HANDLER_PROCESS_DATA,
+     STATE_WAITING_FOR_FILE_BLOCK},
+    {STATE_WAITING_FOR_FILE_BLOCK, EVENT_REQUEST_TIMER, HANDLER_REQUEST_DATA,
+     STATE_WAITING_FOR_FILE_BLOCK},
+    {STATE_WAITING_FOR_FILE_BLOCK, EVENT_REQUEST_FILE_BLOCK, HANDLER_REQUEST_DATA,
+     STATE_WAITING_FOR_FILE_BLOCK},
+    {STATE_WAITING_FOR_FILE_BLOCK, EVENT_REQUEST_JOB_DOCUMENT, HANDLER_REQUEST_JOB,
+     STATE_WAITING_FOR_JOB},
+    {STATE_WAITING_FOR_FILE_BLOCK, EVENT_RECEIVED_JOB_DOCUMENT, HANDLER_JOB_NOTIFICATION,
+     STATE_REQUESTING_JOB},
+    {STATE_WAITING_FOR_FILE_BLOCK, EVENT_CLOSE_FILE, HANDLER_CLOSE_FILE, STATE_WAITING_FOR_JOB},
+    {STATE_SUSPENDED, EVENT_RESUME, HANDLER_RESUME, STATE_REQUESTING_JOB},
+    {STATE_ALL, EVENT_SUSPEND, HANDLER_SUSPEND, STATE_SUSPENDED},
+    {STATE_ALL, EVENT_USER_ABORT, HANDLER_USER_ABORT, STATE_WAITING_FOR_JOB},
+    {STATE_ALL, EVENT_SHUTDOWN, HANDLER_SHUTDOWN, STATE_STOPPED},
+};
+
+struct transition transition_find(enum state state, enum event event)
+{
+    for (size_t i = 0; i < sizeof transitions / sizeof transitions[0]; i++) {
+        struct transition row = transitions[i];
+        if (row.event == event && (row.state == state || row.state == STATE_ALL))
+            return row;
+    }
+    return (struct transition){(unsigned char)state, (unsigned char)event, HANDLER_NONE,
+                               (unsigned char)state};
+}
+
+const char *state_text(enum state state)
+{
+    switch (state) {
+    case STATE_INIT:
+        return "Init";
+    case STATE_READY:
+        return "Ready";
+    case STATE_REQUESTING_JOB:
+        return "RequestingJob";
+    case STATE_WAITING_FOR_JOB:
+        return "WaitingForJob";
+    case STATE_CREATING_FILE:
+        return "CreatingFile";
+    case STATE_REQUESTING_FILE_BLOCK:
+        return "RequestingFileBlock";
+    case STATE_WAITING_FOR_FILE_BLOCK:
+        return "WaitingForFileBlock";
+    case STATE_CLOSING_FILE:
+        return "ClosingFile";
+    case STATE_SUSPENDED:
+        return "Suspended";
+    case STATE_SHUTTING_DOWN:
+        return "ShuttingDown";
+    case STATE_STOPPED:
+        return "Stopped";
+    default:
+        return "";
+    }
+}
