@@ -146,8 +146,9 @@ class Emulator:
         """Stop the core, keep its flash, end QEMU."""
         if self._process is None:
             return
-        process, self._process = self._process, None
         assert self._reader is not None
+        with self._chip:
+            process, self._process = self._process, None
         self._reader.join()
         try:
             self._stub.stop()
@@ -169,6 +170,14 @@ class Emulator:
             self._stub.write_word(DOWN_WRITE, at)
             self._stub.go()
 
+    def read_console(self) -> None:
+        """Take what the console holds now, without waiting for the next look at it."""
+        with self._chip:
+            if self._process is not None:
+                self._stub.stop()
+                self._take_console()
+                self._stub.go()
+
     def wait_for(self, wanted: Callable[[str], bool], limit_s: float, since: int = 0) -> int:
         """The position of the first console line since `since` that satisfies."""
         deadline = time.monotonic() + limit_s
@@ -185,10 +194,7 @@ class Emulator:
 
     def _watch(self) -> None:
         while self._process is not None:
-            with self._chip:
-                self._stub.stop()
-                self._take_console()
-                self._stub.go()
+            self.read_console()
             time.sleep(POLL_S)
 
     def _take_console(self) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -90,6 +91,9 @@ class Modem:
     """Listens on a Unix socket for the chip's wire; `gateway` is (host, port)."""
 
     def __init__(self, folder: Path, gateway: tuple[str, int]) -> None:
+        self.on_hello: Callable[[], None] = lambda: None
+        """Called when the device has booted, before it gets any connection: whoever watches its
+        console can read the boot marker before anything that follows from the boot."""
         self.listening = socket.socket(socket.AF_UNIX)
         self.listening.bind(str(folder / "uart"))
         self.listening.listen(1)
@@ -156,6 +160,7 @@ class Modem:
         channel = self._channels.get(number)
         if kind == HELLO:
             self._close_all()
+            self.on_hello()
         elif kind == OPEN:
             self._close(number)
             self._open(number, payload[0], payload[1:].decode())
