@@ -10,6 +10,8 @@ from agent.protocol.version import Version
 PRODUCT = "microbit-v1"
 SLOT_SIZE = 0x1D800
 """Bytes of the largest image."""
+MIN_FILLING = 16
+"""Bytes behind the code that every image has at least: no two images end alike."""
 
 
 def make_image(
@@ -23,10 +25,16 @@ def make_image(
     """
     if read_header(base).product != PRODUCT:
         raise ImageError(f"the base is an image for {read_header(base).product!r}, not {PRODUCT!r}")
+    smallest = smallest_size(base)
     if size is None:
-        size = len(base)
-    if not len(base) <= size <= SLOT_SIZE:
-        raise ImageError(f"an image of this firmware has {len(base)} to {SLOT_SIZE} bytes: {size}")
+        size = smallest
+    if not smallest <= size <= SLOT_SIZE:
+        raise ImageError(f"an image of this firmware has {smallest} to {SLOT_SIZE} bytes: {size}")
     header = build_image(version, size, behaviour, PRODUCT, marker)[:HEADER_SIZE]
     filling = hashlib.shake_128(b"filling " + marker).digest(size - len(base))
     return header + base[HEADER_SIZE:] + filling
+
+
+def smallest_size(base: bytes) -> int:
+    """Bytes of the smallest image that can be made of `base`."""
+    return len(base) + MIN_FILLING

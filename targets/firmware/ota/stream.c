@@ -5,6 +5,7 @@
 
 #define CLIENT_TOKEN "rdy"
 #define MAX_TOKEN 64u
+#define CBOR_NULL 0xF6u
 
 enum pair { PAIR_FILE = 1, PAIR_INDEX = 2, PAIR_SIZE = 4, PAIR_PAYLOAD = 8, PAIR_TOKEN = 16 };
 #define NEEDED (PAIR_FILE | PAIR_INDEX | PAIR_SIZE | PAIR_PAYLOAD)
@@ -75,6 +76,8 @@ static bool read_value(struct cbor *cbor, enum pair pair, struct data_block *blo
     case PAIR_PAYLOAD:
         return cbor_string(cbor, CBOR_BYTES, &block->payload);
     case PAIR_TOKEN:
+        if (cbor->left > 0 && *cbor->at == CBOR_NULL)
+            return cbor_skip(cbor);
         return cbor_string(cbor, CBOR_TEXT, &token) && token.length <= MAX_TOKEN;
     default:
         return cbor_skip(cbor);
