@@ -19,6 +19,7 @@ VERBS = {
     "verify": "check a signed report offline",
     "diff": "tell what changed between two runs",
     "boards": "list the boards that come with the rig",
+    "footprint": "tell what each source file of a firmware takes",
     "test": "run the project's own tests",
 }
 EXIT_OK, EXIT_NOT_CONFORMANT, EXIT_USAGE, EXIT_BENCH, EXIT_INCOMPLETE = range(5)

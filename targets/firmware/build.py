@@ -41,6 +41,8 @@ C_FLAGS = (
     "-Wextra",
     "-Werror",
     "-Wno-unused-command-line-argument",
+    # The same build whatever folder the sources lie in.
+    f"-ffile-prefix-map={SOURCES}=firmware",
 )
 ZIG_FLAGS = (
     *TARGET,
