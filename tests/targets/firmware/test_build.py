@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from agent.protocol.image import Behaviour, ImageError, read_header
+from agent.protocol.image import Behaviour, read_header
 from agent.protocol.version import Version
 from targets.firmware import build as building
 from targets.firmware.build import Firmware, FirmwareBuildError, build
-from targets.firmware.image import PRODUCT, SLOT_SIZE, make_image, smallest_size
+from targets.firmware.image import (
+    PRODUCT,
+    SLOT_SIZE,
+    FirmwareImageError,
+    make_image,
+    smallest_size,
+)
 
 VERSION = Version(1, 2, 3)
 MARKER = bytes(range(16))
@@ -34,23 +40,23 @@ def test_variants(firmware: Firmware) -> None:
     """Nothing but the header and what is behind the code differs."""
     base = firmware.image_bin.read_bytes()
     for size in (None, smallest_size(base), SLOT_SIZE):
-        image = make_image(base, VERSION, size, Behaviour.HANG, MARKER)
+        image = make_image(base, VERSION.packed, size, Behaviour.HANG, MARKER)
         header = read_header(image)
         assert header.image_size == len(image) == (size or smallest_size(base))
         assert (header.version, header.behaviour) == (VERSION, Behaviour.HANG)
         assert (header.product, header.marker) == (PRODUCT, MARKER)
         assert image[64 : len(base)] == base[64:]
-        assert image == make_image(base, VERSION, size, Behaviour.HANG, MARKER)
+        assert image == make_image(base, VERSION.packed, size, Behaviour.HANG, MARKER)
 
 
 def test_no_variant(firmware: Firmware) -> None:
     base = firmware.image_bin.read_bytes()
     for size in (len(base), SLOT_SIZE + 1):
-        with pytest.raises(ImageError, match="an image of this firmware has"):
-            make_image(base, VERSION, size, Behaviour.PASS, MARKER)
+        with pytest.raises(FirmwareImageError, match="an image of this firmware has"):
+            make_image(base, VERSION.packed, size, Behaviour.PASS, MARKER)
     foreign = base[:20] + b"somebody else".ljust(16, b"\0") + base[36:]
-    with pytest.raises(ImageError, match="somebody else"):
-        make_image(foreign, VERSION, None, Behaviour.PASS, MARKER)
+    with pytest.raises(FirmwareImageError, match="somebody else"):
+        make_image(foreign, VERSION.packed, None, Behaviour.PASS, MARKER)
 
 
 def test_compiler_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

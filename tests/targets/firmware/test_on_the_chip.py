@@ -56,7 +56,7 @@ def image(
     firmware: Firmware, version: str, number: int, behaviour: Behaviour = Behaviour.PASS
 ) -> bytes:
     base = firmware.image_bin.read_bytes()
-    return make_image(base, Version.parse(version), None, behaviour, _marker(number))
+    return make_image(base, Version.parse(version).packed, None, behaviour, _marker(number))
 
 
 def armed(active: int, new: bytes) -> bytes:
@@ -211,7 +211,7 @@ class TestUpdates:
             world.offer(f"job-{number}", new, protocol)
             assert world.reason(f"job-{number}") == f"SUCCEEDED accepted  v{version}"
             wanted = boot_line(version, slot, "pending_commit", 10 + number)
-            world.chip.wait_for(lambda line, wanted=wanted: line == wanted, PATIENCE_S)
+            world.chip.wait_for(wanted.__eq__, PATIENCE_S)
             world.chip.read_console()
         world.chip.power_off()
         assert world.chip.flash[SLOT_A:].startswith(image(world.firmware, "1.0.2", 12))
