@@ -67,9 +67,7 @@ static void message(struct slice topic, struct slice payload, bool too_large)
     enum topic kind = topic_read(topic, connection.thing, &name);
     if (too_large) {
         console_say("a message is too large", "");
-        if (kind != TOPIC_STREAM_DATA)
-            return;
-        payload.length = 0; /* a block that cannot be read: the agent knows what follows */
+        payload.length = 0; /* a message that cannot be read: the agent knows what follows */
     }
     switch (kind) {
     case TOPIC_NOTIFY_NEXT:

@@ -71,7 +71,8 @@ static void say_boot(enum slot slot, bool trial)
 
 static void guard_trial(void)
 {
-    uint32_t ms = device_page_declares(flash_at(DEVICE_PAGE_ADDRESS), FLASH_PAGE_SIZE).trial_time_ms;
+    const uint8_t *page = flash_at(DEVICE_PAGE_ADDRESS);
+    uint32_t ms = device_page_declares(page, FLASH_PAGE_SIZE).trial_time_ms;
     clock_guard_start(GUARD_TRIAL, ms);
     NVIC_IPR(TIMER_IRQ / 4) &= ~(0xFFu << 8 * (TIMER_IRQ % 4)); /* the highest priority */
     /* On silicon the watchdog also ends a trial that has switched interrupts off. */

@@ -169,7 +169,7 @@ void http_poll(void)
     if (has_answer()) {
         finish();
     } else if (channel_state(CHANNEL_HTTP) == CHANNEL_CLOSED) {
-        /* A connection kept alive may have been closed meanwhile: that, and only that, is repeated. */
+        /* A connection kept alive may have been closed meanwhile: only that is repeated. */
         if (http.kept && http.state == HTTP_HEAD && !http.head.status_seen)
             open();
         else

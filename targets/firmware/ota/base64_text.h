@@ -7,8 +7,8 @@
 
 #include "shared/text.h"
 
-/* Decodes; `*length` is what the text holds, of which the first `room` bytes are stored. False if it
- * is not base64. */
+/* Decodes; `*length` is what the text holds, of which the first `room` bytes are stored. False if
+ * it is not base64. */
 bool base64_text(struct slice text, uint8_t *to, size_t room, size_t *length);
 
 #endif

@@ -28,12 +28,17 @@ static void give_up(void)
     agent_follow(EVENT_SHUTDOWN);
 }
 
+static bool open_source(void)
+{
+    if (agent.transfer.protocol == DATA_HTTP)
+        return http_begin();
+    return transport_subscribe(TOPIC_STREAM_DATA, stream_name(), 0);
+}
+
 enum ota_error handle_init_file(void)
 {
     struct transfer *transfer = &agent.transfer;
-    if (transfer->present &&
-        (transfer->protocol == DATA_HTTP ? http_begin()
-                                         : transport_subscribe(TOPIC_STREAM_DATA, stream_name(), 0))) {
+    if (transfer->present && open_source()) {
         transfer->open_at_source = true;
         agent.momentum = 0;
         agent_follow(EVENT_REQUEST_FILE_BLOCK);

@@ -1,4 +1,4 @@
-/* The handlers of the transition table, by family; each returns OTA_NONE if the state may change. */
+/* The handlers of the transition table, by family; OTA_NONE lets the state change. */
 #ifndef HANDLERS_H
 #define HANDLERS_H
 

@@ -119,8 +119,8 @@ static enum ota_error begin(const struct job_document *document)
     return OTA_NONE;
 }
 
-/* Never while the running image is on trial or refused: the reset lets the boot loader go back to the
- * old image, which then does the job. */
+/* Never while the running image is on trial or refused: the reset lets the boot loader go back to
+ * the old image, which then does the job. */
 static enum ota_error take_download_job(const struct job_document *document)
 {
     if (platform_image_state() != PAL_IMAGE_VALID) {

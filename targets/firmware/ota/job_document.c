@@ -35,8 +35,8 @@ struct parameter {
 #define DOCUMENT EXECUTION ".jobDocument"
 #define AFR_OTA DOCUMENT ".afr_ota"
 
-/* In the order in which they are looked for; a defect of an earlier one counts. The paths are arrays
- * and not pointers, so that the table is right at any address. */
+/* In the order in which they are looked for; a defect of an earlier one counts. The paths are
+ * arrays and not pointers, so that the table is right at any address. */
 static const struct parameter parameters[] = {
     {FIELD_NONE, false, "clientToken"},
     {FIELD_NONE, false, "timestamp"},
@@ -138,8 +138,8 @@ static bool take(struct reader *reader, enum field field, struct slice value)
     }
 }
 
-/* The library's way through the fields: a value that can be taken makes good for text that is broken
- * elsewhere, the first that cannot ends the search. */
+/* The library's way through the fields: a value that can be taken makes good for text that is
+ * broken elsewhere, the first that cannot ends the search. */
 static enum job_defect read_fields(struct reader *reader, bool valid)
 {
     uint32_t found = 0;

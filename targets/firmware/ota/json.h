@@ -1,5 +1,5 @@
-/* Reading JSON in place: looking for keys, as the OTA library does, not building a tree. Text that is
- * broken behind what is looked for does no harm. Values are taken as written, escapes included. */
+/* Reading JSON in place: looking for keys, as the OTA library does, not building a tree. Text that
+ * is broken behind what is looked for does no harm. Values are taken as written, with escapes. */
 #ifndef JSON_H
 #define JSON_H
 

@@ -15,7 +15,7 @@ uint32_t platform_faults(void);
 
 /* These return a platform status, 0 for success. */
 uint32_t platform_create_file(uint32_t size);
-/* Checks the signature of the `size` bytes and, of firmware, that it is an image for this device. */
+/* Checks the signature of the `size` bytes and that firmware is an image for this device. */
 uint32_t platform_close_file(uint32_t size, bool firmware, const uint8_t *signature,
                              uint32_t signature_length);
 uint32_t platform_activate(void);

@@ -38,11 +38,11 @@ void set_execution(const struct job_document *document)
 }
 
 /* Nothing may follow a terminal status, so its execution is remembered and no longer active. */
-static void send_last(const struct text *text)
+static void send_last(const struct text *text, bool failed)
 {
     uint32_t place = agent.finished_count++ % FINISHED_REMEMBERED;
     agent.finished[place] = mark_of(agent_job_id(), agent.execution.number);
-    if (!agent_fault(FAULT_SILENT))
+    if (!(failed && agent_fault(FAULT_SILENT)))
         transport_report(agent_job_id(), text_slice(text));
     agent.execution.length = 0;
 }
@@ -69,21 +69,21 @@ void report_accepted(uint32_t version, uint32_t updated_by)
 {
     struct text text = begin();
     status_accepted(&text, version, updated_by);
-    send_last(&text);
+    send_last(&text, false);
 }
 
 void report_failed(const char *word, uint32_t code)
 {
     struct text text = begin();
     status_failed(&text, word, code);
-    send_last(&text);
+    send_last(&text, true);
 }
 
 void report_failed_with_values(uint32_t first, uint32_t second)
 {
     struct text text = begin();
     status_failed_with_values(&text, first, second);
-    send_last(&text);
+    send_last(&text, true);
 }
 
 /* A platform that cannot enter TESTING or ACCEPTED makes it REJECTED, with the platform's status as

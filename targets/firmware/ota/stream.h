@@ -23,7 +23,8 @@ struct data_block {
 
 #define STREAM_REQUEST_OVERHEAD 48u
 
-/* Writes the six pairs; `to` has room for STREAM_REQUEST_OVERHEAD and the bitmap. Returns the size. */
+/* Writes the six pairs and returns their size; `to` has room for STREAM_REQUEST_OVERHEAD and the
+ * bitmap. */
 size_t stream_request_write(uint8_t *to, const struct stream_request *request);
 /* Reads a data message; false if it is not one. The message may be changed in place. */
 bool data_block_read(struct slice message, struct data_block *block);
