@@ -1,0 +1,202 @@
+"""The GDB remote protocol, as far as QEMU's stub has it for one Cortex-M core.
+
+A stub answers only while its core is stopped; `go` starts it and gets no answer until it stops.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+ANSWER_TIME_S = 10.0
+CHUNK = 1024
+"""Bytes of memory in one packet; QEMU takes packets of 4096 characters."""
+INTERRUPT = b"\x03"
+SIGINT = 2
+
+
+class StubGone(Exception):  # noqa: N818 - it says what it is
+    """The emulator ended, or answers no more."""
+
+
+class StubRefused(Exception):  # noqa: N818 - it says what it is
+    """The stub answered with an error, for example for memory that does not exist."""
+
+
+class Watch(Enum):
+    """Which accesses a watchpoint stops at; the value is the packet's digit."""
+
+    WRITE = 2
+    READ = 3
+    ACCESS = 4
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why the core stopped. `watched` is the address of the access, if a watchpoint did it."""
+
+    signal: int
+    watched: int | None = None
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether it stopped because it was told to, not by itself."""
+        return self.signal == SIGINT
+
+
+class GdbStub:
+    """One connection to a stub. Every call raises `StubGone` when the emulator is gone."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._socket.settimeout(ANSWER_TIME_S)
+        self._received = b""
+        # Without its description of the registers having been read, the stub has no p and P.
+        self.ask("qSupported:xmlRegisters=arm")
+        self.ask("qXfer:features:read:target.xml:0,ffb")
+        self.ask("?")
+
+    def close(self) -> None:
+        self._socket.close()
+
+    # -- memory and registers ----------------------------------------------------------------
+
+    def read(self, address: int, length: int) -> bytes:
+        """Raises `StubRefused` where there is no memory."""
+        content = b""
+        for at, size in _pieces(address, length):
+            content += bytes.fromhex(self._checked(f"m{at:x},{size:x}"))
+        return content
+
+    def write(self, address: int, content: bytes) -> None:
+        """Into RAM, or straight into flash storage; never into a peripheral."""
+        for at, size in _pieces(address, len(content)):
+            piece = content[at - address : at - address + size]
+            self._checked(f"M{at:x},{size:x}:{piece.hex()}")
+
+    def read_register(self, number: int) -> int:
+        return int.from_bytes(bytes.fromhex(self._checked(f"p{number:x}")), "little")
+
+    def write_register(self, number: int, value: int) -> None:
+        self._checked(f"P{number:x}={value.to_bytes(4, 'little').hex()}")
+
+    # -- what stops the core -----------------------------------------------------------------
+
+    def set_breakpoint(self, address: int) -> None:
+        self._checked(f"Z1,{address:x},2")
+
+    def clear_breakpoint(self, address: int) -> None:
+        self._checked(f"z1,{address:x},2")
+
+    def set_watchpoint(self, watch: Watch, address: int, length: int) -> None:
+        self._checked(f"Z{watch.value},{address:x},{length:x}")
+
+    def clear_watchpoint(self, watch: Watch, address: int, length: int) -> None:
+        self._checked(f"z{watch.value},{address:x},{length:x}")
+
+    # -- running -----------------------------------------------------------------------------
+
+    def go(self) -> None:
+        self._send("c")
+
+    def interrupt(self) -> Stop:
+        """Stop the core that runs. Its stop may have had another cause at the same moment."""
+        self._transmit(INTERRUPT)
+        return self._wait_stop()
+
+    def step(self) -> Stop:
+        """Execute one instruction, interrupts held off. A core that sleeps is stopped again."""
+        self._send("s")
+        if self.has_stopped(within_s=1.0):
+            return self._wait_stop()
+        return self.interrupt()
+
+    def has_stopped(self, within_s: float = 0.0) -> bool:
+        """Whether the core that was started has stopped by itself, or the emulator has gone."""
+        deadline = time.monotonic() + within_s
+        while not self._received:
+            left = max(0.0, deadline - time.monotonic())
+            if not select.select([self._socket], [], [], left)[0]:
+                return False
+            # The acknowledgement of the packet that started it is not a stop.
+            self._receive()
+        return True
+
+    def take_stop(self) -> Stop:
+        """The stop that `has_stopped` saw."""
+        return self._wait_stop()
+
+    def reset(self) -> None:
+        """Reset the whole chip; the core stays stopped before its first instruction."""
+        answer = self.ask("qRcmd," + b"system_reset".hex())
+        while answer != "OK":
+            answer = self._answer()
+
+    # -- packets -----------------------------------------------------------------------------
+
+    def ask(self, packet: str) -> str:
+        self._send(packet)
+        return self._answer()
+
+    def _checked(self, packet: str) -> str:
+        answer = self.ask(packet)
+        if answer == "" or (answer.startswith("E") and len(answer) == 3):
+            raise StubRefused(f"the emulator refuses {packet.split(':')[0]!r}: {answer or 'empty'}")
+        return answer
+
+    def _wait_stop(self) -> Stop:
+        while True:
+            answer = self._answer()
+            if answer[:1] in ("T", "S"):
+                return _stop(answer)
+            if answer[:1] in ("W", "X"):
+                raise StubGone("the emulator says that it ends")
+
+    def _send(self, packet: str) -> None:
+        body = packet.encode("ascii")
+        self._transmit(b"$%s#%02x" % (body, sum(body) & 0xFF))
+
+    def _transmit(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise StubGone(f"the emulator takes no more packets: {error}") from None
+
+    def _answer(self) -> str:
+        while True:
+            start = self._received.find(b"$")
+            end = self._received.find(b"#", start)
+            if start >= 0 and 0 <= end <= len(self._received) - 3:
+                body = self._received[start + 1 : end]
+                self._received = self._received[end + 3 :]
+                self._transmit(b"+")
+                return body.decode("latin-1")
+            self._receive()
+
+    def _receive(self) -> None:
+        try:
+            received = self._socket.recv(65536)
+        except OSError as error:
+            raise StubGone(f"the emulator answers no more: {error}") from None
+        if not received:
+            raise StubGone("the emulator closed its connection")
+        # An acknowledgement says nothing that an answer does not say.
+        self._received = (self._received + received).lstrip(b"+")
+
+
+def _pieces(address: int, length: int) -> Iterator[tuple[int, int]]:
+    for at in range(address, address + length, CHUNK):
+        yield at, min(CHUNK, address + length - at)
+
+
+def _stop(answer: str) -> Stop:
+    watched = None
+    for pair in answer[3:].split(";"):
+        name, _, value = pair.partition(":")
+        if name in ("watch", "rwatch", "awatch"):
+            watched = int(value, 16)
+    return Stop(int(answer[1:3], 16), watched)
