@@ -104,9 +104,9 @@ static _Noreturn void start_image(enum slot slot, bool trial)
 
 static _Noreturn void stay(void)
 {
-    char line[40];
+    char line[48];
     struct text text = text_in(line, sizeof line);
-    text_add(&text, "ota: no image in either slot");
+    text_add(&text, "ota: the active slot holds no image");
     say(&text);
     for (;;)
         __asm volatile("wfi");
@@ -122,11 +122,9 @@ _Noreturn void boot_main(void)
     struct boot_plan plan = plan_boot(state, is_intact(state), faults);
     if (plan.store && !boot_record_save(plan.state))
         chip_reset(); /* nothing may run that the record does not name */
-    if (!is_bootable(plan.slot)) {
-        plan.slot = other_slot(plan.slot);
-        if (!is_bootable(plan.slot))
-            stay();
-    }
+    /* The other slot may hold what was never verified: it is no way out. */
+    if (!is_bootable(plan.slot))
+        stay();
     if (plan.rolled_back)
         say_rollback(other_slot(plan.slot), plan.slot);
     say_boot(plan.slot, plan.trial);
