@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from rig.errors import UsageError
+from targets.sections import (
+    CommandSettings,
+    ConsoleSettings,
+    FlashSettings,
+    ModemSettings,
+    PowerSettings,
+    PyocdSettings,
+    Section,
+)
 
 BOARDS = Path(__file__).parent / "boards"
 VERSION_TEXT = r"^\d{1,3}\.\d{1,3}\.\d{1,5}$"
 
 
-class _Section(BaseModel):
-    """A table of a board file; a key that is not known is an error, never ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Declares(_Section):
+class Declares(Section):
     """What the vendor states of the device's OTA configuration (OTA spec §10)."""
 
     block_size: int = Field(4096, ge=256, le=131072, description="bytes per block")
@@ -35,14 +40,23 @@ class Declares(_Section):
     allow_downgrade: bool = False
 
 
-class ImageRules(_Section):
+class ImageRules(Section):
     """Which images the device takes."""
 
     factory_version: str = Field("1.0.0", pattern=VERSION_TEXT)
     max_size: int = Field(4 * 1024 * 1024, ge=64, description="bytes")
+    base: str = Field(
+        "", description="image that variants are patched from; firmware: targets/firmware"
+    )
+    build: tuple[str, ...] = Field(
+        (),
+        description="command that builds a variant instead, from {version}, {behaviour}, {marker} "
+        "and {size}, into {output}",
+    )
+    build_time_s: float = Field(600.0, gt=0, description="seconds a build may take")
 
 
-class ProcessSettings(_Section):
+class ProcessSettings(Section):
     """How the device's process is started; `{python}` and `{config}` are filled in."""
 
     command: tuple[str, ...] = Field(
@@ -51,12 +65,12 @@ class ProcessSettings(_Section):
     faults: tuple[str, ...] = Field((), description="deliberate faults of the reference agent")
 
 
-class Board(_Section):
+class Board(Section):
     """One device under test."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     description: str = ""
-    driver: Literal["process"]
+    driver: Literal["process", "pyocd", "command"]
     thing: str = Field(pattern=r"^[a-zA-Z0-9:_-]{1,128}$")
     product: str = Field("reference", pattern=r"^[ -~]{1,16}$")
     transport: Literal["tls", "plain"] = "tls"
@@ -64,6 +78,34 @@ class Board(_Section):
     image: ImageRules = ImageRules()
     declares: Declares = Declares()
     process: ProcessSettings = ProcessSettings()
+    pyocd: PyocdSettings = PyocdSettings()
+    command: CommandSettings = CommandSettings()
+    flash: FlashSettings = FlashSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    power: PowerSettings = PowerSettings()
+    modem: ModemSettings = ModemSettings()
+    faults: int = Field(0, ge=0, description="deliberate faults of the reference firmware, bits")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Board:
+        """What one section promises, another must have."""
+        for section, field, needed in _NEEDS:
+            if needed(self) and not getattr(getattr(self, section), field):
+                raise PydanticCustomError(
+                    "needed", "{field} is missing; write it", {"field": f"{section}.{field}"}
+                )
+        return self
+
+
+_NEEDS: tuple[tuple[str, str, Callable[[Board], bool]], ...] = (
+    ("pyocd", "target", lambda board: board.driver == "pyocd"),
+    ("flash", "slots", lambda board: board.driver in ("pyocd", "command")),
+    ("command", "flash", lambda board: board.driver == "command"),
+    ("command", "reset", lambda board: board.driver == "command"),
+    ("console", "url", lambda board: board.console.kind == "serial"),
+    ("power", "on", lambda board: board.power.kind == "command"),
+    ("power", "off", lambda board: board.power.kind == "command"),
+)
 
 
 def board_names() -> list[str]:
@@ -106,6 +148,8 @@ def parse_board(table: dict[str, Any], source: str) -> Board:
             problem = "is not a field of a board file; remove it or mend its spelling"
         elif first["type"] == "missing":
             problem = "is missing; write it"
+        elif first["type"] == "needed":
+            field, problem = first["msg"].split(" ", 1)
         else:
             problem = f"is {first['input']!r}: {first['msg']}"
         rest = f" (and {more} more)" if more else ""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import queue
-import re
 import shutil
 import signal
 import subprocess
@@ -18,15 +16,11 @@ from typing import IO
 from rig.errors import BenchError
 from rig.trace import RecorderSwitch
 from targets.board import Board
+from targets.console import ConsoleLog
 from targets.driver import BootReport, Capability, Connection, SlotReading
 
-BOOT_MARKER = re.compile(
-    r"boot: version=(?P<version>\S+) slot=(?P<slot>\S+) marker=(?P<marker>\S+) state=(?P<state>\S+)"
-)
-COMMAND_ANSWER = re.compile(r"command: (?P<name>\S+) ?(?P<result>.*)")
 SLOT_FILES = {"A": "slot_a.bin", "B": "slot_b.bin"}
 STOP_TIME_S = 5.0
-COMMAND_TIME_S = 10.0
 
 
 class ProcessDriver:
@@ -36,15 +30,18 @@ class ProcessDriver:
 
     def __init__(self, board: Board, root: Path, recorder: RecorderSwitch) -> None:
         self.name = board.name
-        self.last_boot: BootReport | None = None
         self._board = board
         self._root = root / "device"
         self._config = root / "device.json"
         self._recorder = recorder
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
-        self._answers: queue.Queue[tuple[str, str]] = queue.Queue()
-        self._boots = 0
+        self._console = ConsoleLog(board.name, recorder)
+
+    @property
+    def last_boot(self) -> BootReport | None:
+        """What the last boot marker said."""
+        return self._console.last_boot
 
     # -- flash ---------------------------------------------------------------------------------
 
@@ -53,7 +50,7 @@ class ProcessDriver:
         shutil.rmtree(self._root, ignore_errors=True)
         self._root.mkdir(parents=True, mode=0o700)
         (self._root / SLOT_FILES["A"]).write_bytes(factory_image)
-        self._boots, self.last_boot = 0, None
+        self._console.forget()
         mqtt: dict[str, object] = {"host": connection.host, "port": connection.port}
         for key in ("ca", "cert", "key"):
             if path := getattr(connection, key):
@@ -156,43 +153,20 @@ class ProcessDriver:
     def command(self, name: str, *arguments: str) -> str:
         process = self._running(f"command {name!r}")
         assert process.stdin is not None
-        self._answers = queue.Queue()
+        self._console.await_no_answer()
         self._recorder.record("rig", "COMMAND", name=name, arguments=list(arguments))
         try:
             process.stdin.write(" ".join((name, *arguments)) + "\n")
             process.stdin.flush()
-            while True:
-                answered, result = self._answers.get(timeout=COMMAND_TIME_S)
-                if answered == name:
-                    break
-        except (OSError, queue.Empty):
+        except OSError:
             raise BenchError(
-                f"device {self.name!r} did not answer the command {name!r} within "
-                f"{COMMAND_TIME_S:g} s; look at its console"
+                f"device {self.name!r} takes no commands: it has just ended; look at its console"
             ) from None
-        return result
+        return self._console.answer(name)
 
     def _read_console(self, lines: IO[str]) -> None:
         for raw in lines:
-            line = raw.rstrip("\n")
-            if marker := BOOT_MARKER.search(line):
-                self._boots += 1
-                self.last_boot = BootReport(self._boots, **marker.groupdict())
-                self._recorder.record(
-                    "rig",
-                    "BOOT",
-                    boot=self._boots,
-                    evidence="boot marker",
-                    version=marker["version"],
-                    slot=marker["slot"],
-                    marker=marker["marker"],
-                    state=marker["state"],
-                )
-            self._recorder.record("console", "LINE", boot=self._boots, text=line)
-            if answer := COMMAND_ANSWER.match(line):
-                # Recorded here, not by who waits: nothing the device does next may come before it.
-                self._recorder.record("rig", "ANSWER", name=answer["name"], result=answer["result"])
-                self._answers.put((answer["name"], answer["result"]))
+            self._console.line(raw.rstrip("\n"))
 
     # -- states --------------------------------------------------------------------------------
 
