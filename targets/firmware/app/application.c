@@ -191,7 +191,7 @@ static void read_settings(void)
 _Noreturn void application_run(void)
 {
     read_settings();
-    platform_begin();
+    platform_begin((enum slot)HANDOVER->slot, HANDOVER->trial != 0);
     agent.declares = application.declares;
     if (application.behaviour == BEHAVIOUR_CRASH)
         __builtin_trap();

@@ -2,36 +2,13 @@
 #include "chip/clock.h"
 #include "chip/flash.h"
 #include "chip/nrf51.h"
-#include "shared/boot_plan.h"
-#include "shared/boot_record.h"
-#include "shared/crc.h"
+#include "shared/boot_choice.h"
 #include "shared/device_page.h"
 #include "shared/handover.h"
-#include "shared/image_header.h"
 #include "shared/memory_map.h"
 #include "shared/rtt.h"
-#include "shared/slots.h"
 
 _Noreturn void boot_main(void);
-
-static const struct image_header *image_in(enum slot slot)
-{
-    return flash_at(slot_address(slot));
-}
-
-static bool is_bootable(enum slot slot)
-{
-    return image_flaw(image_in(slot), SLOT_SIZE, 0) == IMAGE_FITS;
-}
-
-static bool is_intact(struct boot_state state)
-{
-    enum slot slot = other_slot((enum slot)state.active);
-    if (state.phase != TRIAL_ARMED)
-        return true;
-    return is_bootable(slot) && state.image_size == image_in(slot)->image_size &&
-           crc32(image_in(slot), state.image_size) == state.image_crc;
-}
 
 static void say(struct text *text)
 {
@@ -46,12 +23,12 @@ static void say_rollback(enum slot from, enum slot to)
     char line[64];
     struct text text = text_in(line, sizeof line);
     text_add(&text, "boot: rollback from=");
-    if (is_bootable(from))
-        text_version(&text, image_in(from)->version);
+    if (boot_is_image_in(from))
+        text_version(&text, boot_image_in(from)->version);
     else
         text_add(&text, "unknown");
     text_add(&text, " to=");
-    text_version(&text, image_in(to)->version);
+    text_version(&text, boot_image_in(to)->version);
     say(&text);
 }
 
@@ -60,11 +37,11 @@ static void say_boot(enum slot slot, bool trial)
     char line[112];
     struct text text = text_in(line, sizeof line);
     text_add(&text, "boot: version=");
-    text_version(&text, image_in(slot)->version);
+    text_version(&text, boot_image_in(slot)->version);
     text_add(&text, " slot=");
     text_char(&text, slot_letter(slot));
     text_add(&text, " marker=");
-    text_bytes(&text, image_in(slot)->marker, sizeof image_in(slot)->marker);
+    text_bytes(&text, boot_image_in(slot)->marker, sizeof boot_image_in(slot)->marker);
     text_add(&text, trial ? " state=pending_commit" : " state=valid");
     say(&text);
 }
@@ -84,7 +61,7 @@ static void guard_trial(void)
 
 static _Noreturn void start_image(enum slot slot, bool trial)
 {
-    const struct image_entry *entry = (const struct image_entry *)(image_in(slot) + 1);
+    const struct image_entry *entry = (const struct image_entry *)(boot_image_in(slot) + 1);
     HANDOVER->image_address = slot_address(slot);
     HANDOVER->interrupt = 0;
     HANDOVER->slot = (uint8_t)slot;
@@ -117,14 +94,16 @@ _Noreturn void boot_main(void)
     clock_begin();
     HANDOVER->interrupt = 0;
     rtt_begin();
-    struct boot_state state = boot_record_load();
+    struct boot_plan plan;
     uint32_t faults = device_page_faults(flash_at(DEVICE_PAGE_ADDRESS), FLASH_PAGE_SIZE);
-    struct boot_plan plan = plan_boot(state, is_intact(state), faults);
-    if (plan.store && !boot_record_save(plan.state))
-        chip_reset(); /* nothing may run that the record does not name */
-    /* The other slot may hold what was never verified: it is no way out. */
-    if (!is_bootable(plan.slot))
+    switch (boot_choose(faults, &plan)) {
+    case BOOT_AGAIN:
+        chip_reset();
+    case BOOT_NOTHING:
         stay();
+    case BOOT_IMAGE:
+        break;
+    }
     if (plan.rolled_back)
         say_rollback(other_slot(plan.slot), plan.slot);
     say_boot(plan.slot, plan.trial);

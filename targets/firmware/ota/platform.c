@@ -8,9 +8,8 @@
 #include "shared/crc.h"
 #include "shared/device_page.h"
 #include "shared/faults.h"
-#include "shared/handover.h"
 #include "shared/image_header.h"
-#include "shared/slots.h"
+#include "shared/memory.h"
 
 #define SUB_NO_SIGNATURE 1u
 #define SUB_UNREADABLE_SIGNATURE 2u
@@ -43,10 +42,11 @@ static uint32_t target(void)
     return slot_address(other_slot(platform.running));
 }
 
-void platform_begin(void)
+void platform_begin(enum slot running, bool on_trial)
 {
-    platform.running = (enum slot)HANDOVER->slot;
-    platform.on_trial = HANDOVER->trial != 0;
+    memory_fill(&platform, 0, sizeof platform);
+    platform.running = running;
+    platform.on_trial = on_trial;
     platform.faults = device_page_faults(flash_at(DEVICE_PAGE_ADDRESS), FLASH_PAGE_SIZE);
 }
 

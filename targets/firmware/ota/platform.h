@@ -7,9 +7,10 @@
 
 #include "ota/codes.h"
 #include "ota/job_document.h"
+#include "shared/slots.h"
 #include "shared/text.h"
 
-void platform_begin(void);
+void platform_begin(enum slot running, bool on_trial);
 uint32_t platform_version(void);
 uint32_t platform_faults(void);
 

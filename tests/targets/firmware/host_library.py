@@ -10,6 +10,7 @@ from targets.firmware.build import SOURCES, zig
 
 HOST = Path(__file__).parent / "host"
 PORTABLE = (
+    "shared/boot_choice.c",
     "shared/boot_plan.c",
     "shared/boot_record.c",
     "shared/crc.c",
@@ -26,6 +27,7 @@ PORTABLE = (
     "ota/job_document.c",
     "ota/json.c",
     "ota/number_text.c",
+    "ota/platform.c",
     "ota/status.c",
     "ota/stream.c",
     "ota/topics.c",

@@ -7,77 +7,16 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
-ERASED = b"\xff"
-RECORDS = 0x4000
-RECORDS_SIZE = 0x1000
-NEVER = -1
+from tests.targets.firmware.host_chip import NEVER, RECORDS, RECORDS_SIZE, Chip
+
 PER_PAGE = 1024 // 24
 NONE, ARMED, STARTED, REJECTED = range(4)
 SLOT_A, SLOT_B = 0, 1
 NO_ROLLBACK, COMMIT_FIRST = 2, 4
 TORN_PATTERNS = (0x00000000, 0xFFFFFFFF, 0x0F0F3355, 0xFFFF0000)
-
-
-class State(ctypes.Structure):
-    _fields_ = (
-        ("active", ctypes.c_uint8),
-        ("phase", ctypes.c_uint8),
-        ("zeros", ctypes.c_uint8 * 2),
-        ("image_size", ctypes.c_uint32),
-        ("image_crc", ctypes.c_uint32),
-    )
-
-    def tuple(self) -> tuple[int, int, int, int]:
-        return self.active, self.phase, self.image_size, self.image_crc
-
-
-class Plan(ctypes.Structure):
-    _fields_ = (
-        ("slot", ctypes.c_int),
-        ("trial", ctypes.c_bool),
-        ("store", ctypes.c_bool),
-        ("rolled_back", ctypes.c_bool),
-        ("state", State),
-    )
-
-
-@dataclass
-class Chip:
-    """The flash of the host build."""
-
-    library: ctypes.CDLL
-
-    def __post_init__(self) -> None:
-        self.flash = (ctypes.c_uint8 * 0x40000).in_dll(self.library, "host_flash")
-        self._left = ctypes.c_int.in_dll(self.library, "host_operations_left")
-        self._torn = ctypes.c_uint32.in_dll(self.library, "host_torn")
-        self.library.boot_record_load.restype = State
-        self.library.plan_boot.restype = Plan
-
-    def erase(self) -> None:
-        ctypes.memset(ctypes.addressof(self.flash) + RECORDS, 0xFF, RECORDS_SIZE)
-
-    def cut_after(self, operations: int, torn: int = 0) -> None:
-        self._left.value, self._torn.value = operations, torn
-
-    @property
-    def was_cut(self) -> bool:
-        return self._left.value == 0
-
-    def load(self) -> tuple[int, int, int, int]:
-        state: State = self.library.boot_record_load()
-        return state.tuple()
-
-    def save(self, active: int, phase: int, size: int = 0) -> bool:
-        return bool(self.library.boot_record_save(State(active, phase, (0, 0), size, size * 7)))
-
-    def plan(self, active: int, phase: int, intact: bool = True, faults: int = 0) -> Plan:
-        plan: Plan = self.library.plan_boot(State(active, phase), intact, faults)
-        return plan
 
 
 @pytest.fixture
