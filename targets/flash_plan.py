@@ -1,0 +1,80 @@
+"""What the flash of a device is to hold after provisioning, and what to do about it."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+
+from rig.errors import BenchError
+from targets.board import Board
+from targets.device_page import device_page
+from targets.driver import Connection
+from targets.firmware_image import part_file
+from targets.sections import Slot
+
+ERASED = 0xFF
+HEADER = struct.Struct("<4s8xI")
+"""Magic and the image's size in bytes."""
+HEADER_SIZE = 64
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Bytes that a stretch of flash is to hold; erased ones stand for what is not written."""
+
+    what: str
+    address: int
+    content: bytes
+
+    @property
+    def is_erased(self) -> bool:
+        return self.content.count(ERASED) == len(self.content)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def pieces(board: Board, factory_image: bytes, connection: Connection) -> list[Piece]:
+    """Everything that provisioning puts into flash. Raises `BenchError`."""
+    flash, first = board.flash, board.flash.slots[0]
+    if len(factory_image) > first.size:
+        raise BenchError(
+            f"device {board.name!r}: the factory image has {len(factory_image)} bytes, slot "
+            f"{first.name} has room for {first.size}; mend image.factory or flash.slots"
+        )
+    found = [
+        Piece(part.file, part.address, part_file(part.file).read_bytes()) for part in flash.parts
+    ]
+    if flash.device_page is not None:
+        page = device_page(board, connection.thing, connection.signer_keys)
+        padding = -len(page) % flash.sector_size
+        found.append(Piece("device page", flash.device_page, page + bytes([ERASED]) * padding))
+    found += [
+        Piece("erased", region.address, bytes([ERASED]) * region.size) for region in flash.erase
+    ]
+    for slot in flash.slots:
+        content = factory_image if slot is first else b""
+        found.append(
+            Piece(f"slot {slot.name}", slot.address, content.ljust(slot.size, bytes([ERASED])))
+        )
+    return found
+
+
+def sectors_to_change(wanted: Piece, present: bytes, sector_size: int) -> list[Piece]:
+    """The sectors of a piece that differ from what is in flash."""
+    changes = []
+    for start in range(0, len(wanted.content), sector_size):
+        content = wanted.content[start : start + sector_size]
+        if content != present[start : start + sector_size]:
+            changes.append(Piece(wanted.what, wanted.address + start, content))
+    return changes
+
+
+def image_length(board: Board, slot: Slot, start: bytes) -> int:
+    """Bytes of the image in a slot, by the header that `start` begins with; 0 for none."""
+    if board.flash.image_length == "slot":
+        return slot.size
+    magic, size = HEADER.unpack_from(start)
+    return size if magic == b"OTIM" and HEADER_SIZE <= size <= slot.size else 0

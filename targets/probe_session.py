@@ -1,0 +1,195 @@
+"""A pyOCD session with one target: whatever fails is told in one line that names the device."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pyocd.core import exceptions
+from pyocd.core.session import Session
+from pyocd.core.target import Target
+from pyocd.debug.rtt import RTTControlBlock
+from pyocd.flash.eraser import FlashEraser
+from pyocd.flash.loader import MemoryLoader
+from pyocd.probe.aggregator import DebugProbeAggregator
+
+from rig.errors import BenchError
+from targets.flash_plan import Piece
+from targets.sections import ConsoleSettings, PyocdSettings
+
+VIRTUAL = "VirtualProbe"
+
+# pyOCD logs what it raises; without a handler Python would print that to the terminal.
+logging.getLogger("pyocd").addHandler(logging.NullHandler())
+
+
+def connected_probes() -> list[Any]:
+    """All probes that pyOCD finds. Raises `BenchError` when it cannot look."""
+    try:
+        return list(DebugProbeAggregator.get_all_connected_probes())
+    except Exception as error:
+        raise BenchError(f"pyOCD cannot look for probes: {error}") from None
+
+
+def choose_probe(device: str, wanted: str, probes: Sequence[Any]) -> Any:
+    """The probe with just this unique id; with none wanted, the only real one there is.
+
+    Never by the order of ports, which changes from one start to the next. Raises `BenchError`.
+    """
+    unique_id = wanted.rpartition(":")[2]
+    if wanted:
+        for probe in probes:
+            if probe.unique_id == unique_id:
+                return probe
+    else:
+        real = [probe for probe in probes if type(probe).__name__ != VIRTUAL]
+        if len(real) == 1:
+            return real[0]
+        probes = real
+    found = ", ".join(f"{probe.unique_id} ({probe.description})" for probe in probes) or "none"
+    problem = f"no probe {unique_id!r}" if wanted else "the probe to use is not clear"
+    raise BenchError(
+        f"device {device!r}: {problem}; found: {found}; plug it in, or write its id in pyocd.probe"
+    )
+
+
+class ProbeSession:
+    """Open from construction to `close`. Any thread may call: one at a time has the probe."""
+
+    def __init__(self, device: str, settings: PyocdSettings, folder: Path) -> None:
+        """Raises `BenchError` when probe or target do not answer as the board file says."""
+        self._device = device
+        self._lock = threading.RLock()
+        probe = choose_probe(device, settings.probe, connected_probes())
+        options: dict[str, Any] = {
+            "target_override": settings.target,
+            "connect_mode": settings.connect_mode,
+            "frequency": settings.frequency_hz or 1_000_000,
+            "pack": list(settings.pack) or None,
+            # Nothing but the board file decides: no pyocd.yaml or script of some folder.
+            "no_config": True,
+            "project_dir": str(folder),
+            # A device that has a fault handler is to use it.
+            "vector_catch": "none",
+            "resume_on_disconnect": False,
+        }
+        with self._telling("connecting"):
+            self._session = Session(probe, options=options)
+            self._session.open()
+        self._target = self._session.target
+        try:
+            self._check_core(settings)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the probe; whatever is wrong with it by now does not matter."""
+        with self._lock, contextlib.suppress(Exception):
+            self._session.close()
+
+    # -- flash and memory ------------------------------------------------------------------------
+
+    def read(self, address: int, length: int) -> bytes:
+        with self._telling(f"reading {length} bytes at {address:#010x}"):
+            return bytes(self._target.read_memory_block8(address, length))
+
+    def program(self, changes: Sequence[Piece]) -> None:
+        """Erase and write sectors. Raises `BenchError` if pyOCD says that this failed."""
+        with self._telling("flashing"):
+            erased = [piece for piece in changes if piece.is_erased]
+            for piece in erased:
+                sectors = FlashEraser(self._session, FlashEraser.Mode.SECTOR)
+                sectors._log_chip_erase = False
+                sectors.erase([(piece.address, piece.address + len(piece.content))])
+            loader = MemoryLoader(
+                self._session, chip_erase="sector", trust_crc=False, progress=lambda _: None
+            )
+            written = [piece for piece in changes if not piece.is_erased]
+            for piece in written:
+                loader.add_data(piece.address, list(piece.content))
+            if written:
+                loader.commit()
+
+    # -- run control -----------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Stop the core before its first instruction."""
+        with self._telling("resetting"):
+            self._target.reset_and_halt()
+
+    def halt(self) -> None:
+        with self._telling("halting"):
+            self._target.halt()
+
+    def reset(self) -> None:
+        """Reset the chip and let it run."""
+        with self._telling("resetting"):
+            self._target.reset()
+
+    def refuse_lock_up(self) -> None:
+        """Raise `BenchError` if the core has locked up."""
+        with self._telling("asking for the core's state"):
+            locked = self._target.get_state() is Target.State.LOCKUP
+        if locked:
+            raise BenchError(
+                f"device {self._device!r}: the core has locked up (a fault in its fault handler, "
+                "or no program in flash); look at the firmware's start-up, flash it anew"
+            )
+
+    # -- console ---------------------------------------------------------------------------------
+
+    def find_rtt(self, settings: ConsoleSettings) -> tuple[Any, Any] | None:
+        """Up and down channel of the console; None as long as the firmware has set up none."""
+        with self._telling("looking for RTT"):
+            block = RTTControlBlock.from_target(
+                self._target, settings.rtt_address, settings.rtt_search
+            )
+            try:
+                block.start()
+            except exceptions.RTTError:
+                return None
+            ups, downs = block.up_channels, block.down_channels
+        return (ups[0], downs[0] if downs else None) if ups else None
+
+    def read_rtt(self, channel: Any) -> bytes:
+        with self._telling("reading RTT"):
+            try:
+                data: bytes = channel.read()
+            except exceptions.RTTError:
+                # The firmware is just setting it up.
+                return b""
+            return data
+
+    def write_rtt(self, channel: Any, data: bytes) -> int:
+        """How many bytes there was room for."""
+        with self._telling("writing RTT"):
+            try:
+                return int(channel.write(data))
+            except exceptions.RTTError:
+                return 0
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _check_core(self, settings: PyocdSettings) -> None:
+        core = self._target.selected_core
+        name = core.name if core is not None else "no core"
+        if settings.core and name != settings.core:
+            raise BenchError(
+                f"device {self._device!r}: the target is a {name}, the board file says "
+                f"{settings.core}; is it the right board? mend pyocd.core or pyocd.probe"
+            )
+
+    @contextlib.contextmanager
+    def _telling(self, doing: str) -> Iterator[None]:
+        """pyOCD's failures as one line each."""
+        with self._lock:
+            try:
+                yield
+            except (exceptions.Error, OSError, KeyError, ValueError) as error:
+                text = " ".join(str(error).split()) or type(error).__name__
+                raise BenchError(f"device {self._device!r}: {doing} failed: {text}") from None
