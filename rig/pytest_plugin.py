@@ -39,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--out", type=Path, default=None, help="directory for the report")
     group.addoption("--broker", default=None, help="a broker to use, mqtt://host:port")
     group.addoption("--transport", default=None, choices=["tls", "plain"])
+    group.addoption("--repeat", type=int, default=1, help="run every scenario so many times")
     group.addoption("--waivers", type=Path, default=None, help="a TOML file of waivers")
     group.addoption("--sign-key", type=Path, default=None, help="a PEM key to sign with")
     group.addoption("--strict-should", action="store_true", help="a SHOULD counts as a MUST")
@@ -68,6 +69,16 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
+@pytest.hookimpl(trylast=True)  # After the scenario's own parameters, so that its attempts follow.
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make as many attempts at every scenario as `--repeat` says, each a case of its own."""
+    times = metafunc.config.getoption("--repeat")
+    if times > 1 and "scenario" in metafunc.fixturenames:
+        metafunc.fixturenames.append("attempt")
+        names = [f"attempt-{number}" for number in range(1, times + 1)]
+        metafunc.parametrize("attempt", names, ids=names, indirect=True)
+
+
 @pytest.hookimpl(tryfirst=True)  # Before pytest leaves out what was not selected.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     run = config.stash.get(RUN, None)
@@ -83,6 +94,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 identifier for mark in item.iter_markers("requirement") for identifier in mark.args
             ),
         )
+        first, found, attempt = case.name.rpartition("-attempt-")
+        if found and attempt != "1":
+            case.repeats = f"{first}-attempt-1"
         item.stash[CASE] = case
         run.cases[case.name] = case
 
@@ -123,6 +137,12 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         pytest.exit(str(error), pytest.ExitCode.INTERNAL_ERROR)
     yield opened
     opening.__exit__(None, None, None)
+
+
+@pytest.fixture
+def attempt(request: pytest.FixtureRequest) -> str:
+    """Which of the attempts at its scenario a test is."""
+    return str(request.param)
 
 
 @pytest.fixture

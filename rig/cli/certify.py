@@ -80,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     words.add_argument("--list", action="store_true", help="list the scenarios and stop")
     words.add_argument("--strict", action="store_true", help="a SHOULD counts as a MUST")
     words.add_argument(
+        "--repeat", type=int, default=1, metavar="N", help="run every scenario N times"
+    )
+    words.add_argument(
         "--waivers", type=Path, metavar="FILE", help="known violations somebody answers for (TOML)"
     )
     words.add_argument(
@@ -104,6 +107,9 @@ def _pytest_words(options: argparse.Namespace) -> list[str]:
     words += ["--board", options.board, "--profile", options.profile]
     if options.out:
         words += ["--out", str(options.out)]
+    if options.repeat < 1:
+        raise UsageError(f"--repeat {options.repeat}: a scenario is run once at least")
+    words += ["--repeat", str(options.repeat)]
     if options.waivers:
         words += ["--waivers", str(options.waivers)]
     if options.sign_key:

@@ -67,7 +67,8 @@ class Progress:
         board = self.run.board
         self._console.print(
             f"[bold]{escape(board.name)}[/]  {escape(board.description)}\n"
-            f"{len(selected)} scenarios, report in {escape(str(self.run.out))}"
+            f"{len(selected)} scenarios, report in {escape(str(self.run.out))}",
+            soft_wrap=True,
         )
         self._bar = Bar(
             TextColumn("{task.description}"),
@@ -123,9 +124,10 @@ class Progress:
         counts = ", ".join(f"{words[word]} {word}" for word in shown)
         self._console.print(
             f"[bold {colour}]{result.verdict.value}[/]  "
-            f"{result.profile.value} profile, MUST: {counts}"
+            f"{result.profile.value} profile, MUST: {counts}",
+            soft_wrap=True,
         )
-        self._console.print(f"report: {escape(str(self.run.out / 'report.html'))}")
+        self._console.print(f"report: {escape(str(self.run.out / 'report.html'))}", soft_wrap=True)
 
     def _list(self, case: CaseResult) -> None:
         first = case.story.partition("\n")[0]
