@@ -1,8 +1,10 @@
 #include "app/console.h"
 
+#include "chip/clock.h"
 #include "shared/rtt.h"
 
 #define MAX_COMMAND 32u
+#define ANSWER_LIMIT_US 100000u
 
 void console_say(const char *said, const char *more)
 {
@@ -16,13 +18,16 @@ void console_say(const char *said, const char *more)
 
 void console_answer(struct slice command, const char *result)
 {
-    char line[96];
+    char line[128];
     struct text text = text_in(line, sizeof line);
     text_add(&text, "command: ");
     text_slice_add(&text, command);
     text_char(&text, ' ');
     text_add(&text, result);
-    (void)rtt_line(text_slice(&text));
+    /* Somebody waits for this: give a reader that is behind a moment to catch up. */
+    for (uint32_t start = clock_us(); !rtt_line(text_slice(&text));)
+        if (clock_us() - start > ANSWER_LIMIT_US)
+            return;
 }
 
 bool console_read(struct slice *line)
