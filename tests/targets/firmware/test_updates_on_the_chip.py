@@ -139,3 +139,30 @@ def test_document_that_is_too_long(world: World) -> None:
     world.server.jobs.delete_job("long", force=True)
     world.offer("good", image(world.firmware, "1.0.1", 2))
     assert world.reason("good") == "SUCCEEDED accepted  v1.0.1"
+
+
+def test_shutdown_and_start(world: World) -> None:
+    """A stopped agent takes no job; started again, it does."""
+    chip = world.chip
+    chip.power_on()
+    at = chip.wait_for(lambda line: line == "ota: connected", PATIENCE_S)
+    chip.command("shutdown")
+    at = chip.wait_for(lambda line: line == "command: shutdown Stopped", PATIENCE_S, at)
+    for name in ("suspend", "resume", "check", "abort"):
+        chip.command(name)
+        wanted = f"command: {name} OtaErrAgentStopped"
+        at = chip.wait_for(wanted.__eq__, PATIENCE_S, at)
+    world.offer("job", image(world.firmware, "1.0.1", 2))
+    chip.command("start")
+    at = chip.wait_for(lambda line: line == "command: start OtaErrNone", PATIENCE_S, at)
+    assert world.reason("job") == "SUCCEEDED accepted  v1.0.1"
+
+
+def test_reset_by_command(world: World) -> None:
+    chip = world.chip
+    chip.power_on()
+    at = chip.wait_for(lambda line: line == "ota: connected", PATIENCE_S)
+    chip.command("reset")
+    at = chip.wait_for(lambda line: line == "command: reset OtaErrNone", PATIENCE_S, at)
+    at = chip.wait_for(is_boot, PATIENCE_S, at)
+    chip.wait_for(lambda line: line == "ota: connected", PATIENCE_S, at)
