@@ -1,21 +1,19 @@
-"""Where console lines come from: RTT over the probe, or a serial line. Read by one thread each."""
+"""Where console lines come from, and the thread that reads them."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from typing import Any, Protocol
 
 import serial
 
 from rig.errors import BenchError
 from targets.console import ConsoleLog
-from targets.probe_session import ProbeSession
 from targets.sections import ConsoleSettings
 
 SERIAL_WAIT_S = 0.05
-RTT_WRITE_TIME_S = 5.0
+serial.protocol_handler_packages.append("targets.virtual.serial_urls")
 
 
 class ConsoleSource(Protocol):
@@ -29,36 +27,6 @@ class ConsoleSource(Protocol):
     def write(self, data: bytes) -> None: ...
 
     def close(self) -> None: ...
-
-
-class RttSource:
-    """RTT channel 0 in both directions."""
-
-    def __init__(self, session: ProbeSession, settings: ConsoleSettings) -> None:
-        self.wait_s = settings.poll_s
-        self._session = session
-        self._settings = settings
-        self._channels: tuple[Any, Any] | None = None
-
-    def read(self) -> bytes:
-        if self._channels is None:
-            self._channels = self._session.find_rtt(self._settings)
-        return self._session.read_rtt(self._channels[0]) if self._channels else b""
-
-    def write(self, data: bytes) -> None:
-        deadline = time.monotonic() + RTT_WRITE_TIME_S
-        while data:
-            if self._channels and self._channels[1]:
-                data = data[self._session.write_rtt(self._channels[1], data) :]
-            if data and time.monotonic() > deadline:
-                raise BenchError(
-                    "the device takes no commands: its RTT down channel stays full or missing"
-                )
-            if data:
-                time.sleep(self.wait_s)
-
-    def close(self) -> None:
-        self._channels = None
 
 
 class SerialSource:

@@ -21,4 +21,8 @@ def open_driver(board: Board, root: Path, recorder: RecorderSwitch) -> Driver:
         from targets.pyocd_driver import PyocdDriver
 
         return PyocdDriver(board, root, recorder)
+    if board.driver == "command":
+        from targets.command_driver import CommandDriver
+
+        return CommandDriver(board, root, recorder)
     return ProcessDriver(board, root, recorder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import struct
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,13 +13,14 @@ from typing import Any
 from pyocd.core import exceptions
 from pyocd.core.session import Session
 from pyocd.core.target import Target
-from pyocd.debug.rtt import RTTControlBlock
 from pyocd.flash.eraser import FlashEraser
 from pyocd.flash.loader import MemoryLoader
 from pyocd.probe.aggregator import DebugProbeAggregator
 
 from rig.errors import BenchError
+from targets.console_source import ConsoleSource
 from targets.flash_plan import Piece
+from targets.rtt_source import RttSource
 from targets.sections import ConsoleSettings, PyocdSettings
 
 VIRTUAL = "VirtualProbe"
@@ -60,12 +62,15 @@ def choose_probe(device: str, wanted: str, probes: Sequence[Any]) -> Any:
 class ProbeSession:
     """Open from construction to `close`. Any thread may call: one at a time has the probe."""
 
+    can_read = True
+
     def __init__(self, device: str, settings: PyocdSettings, folder: Path) -> None:
         """Raises `BenchError` when probe or target do not answer as the board file says."""
         self._device = device
         self._lock = threading.RLock()
         probe = choose_probe(device, settings.probe, connected_probes())
         options: dict[str, Any] = {
+            **settings.options,
             "target_override": settings.target,
             "connect_mode": settings.connect_mode,
             "frequency": settings.frequency_hz or 1_000_000,
@@ -96,7 +101,11 @@ class ProbeSession:
 
     def read(self, address: int, length: int) -> bytes:
         with self._telling(f"reading {length} bytes at {address:#010x}"):
-            return bytes(self._target.read_memory_block8(address, length))
+            # By words: pyOCD looks at every unit that it reads.
+            first, end = address & ~3, address + length + 3 & ~3
+            words = self._target.read_memory_block32(first, (end - first) // 4)
+            content = struct.pack(f"<{len(words)}I", *words)
+            return content[address - first :][:length]
 
     def program(self, changes: Sequence[Piece]) -> None:
         """Erase and write sectors. Raises `BenchError` if pyOCD says that this failed."""
@@ -143,35 +152,8 @@ class ProbeSession:
 
     # -- console ---------------------------------------------------------------------------------
 
-    def find_rtt(self, settings: ConsoleSettings) -> tuple[Any, Any] | None:
-        """Up and down channel of the console; None as long as the firmware has set up none."""
-        with self._telling("looking for RTT"):
-            block = RTTControlBlock.from_target(
-                self._target, settings.rtt_address, settings.rtt_search
-            )
-            try:
-                block.start()
-            except exceptions.RTTError:
-                return None
-            ups, downs = block.up_channels, block.down_channels
-        return (ups[0], downs[0] if downs else None) if ups else None
-
-    def read_rtt(self, channel: Any) -> bytes:
-        with self._telling("reading RTT"):
-            try:
-                data: bytes = channel.read()
-            except exceptions.RTTError:
-                # The firmware is just setting it up.
-                return b""
-            return data
-
-    def write_rtt(self, channel: Any, data: bytes) -> int:
-        """How many bytes there was room for."""
-        with self._telling("writing RTT"):
-            try:
-                return int(channel.write(data))
-            except exceptions.RTTError:
-                return 0
+    def rtt_source(self, settings: ConsoleSettings) -> ConsoleSource:
+        return RttSource(self._target, self._telling, settings)
 
     # -- inside ----------------------------------------------------------------------------------
 

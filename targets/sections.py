@@ -36,6 +36,9 @@ class PyocdSettings(Section):
     core: str = Field("", description="name of the core that must answer, for example Cortex-M0")
     frequency_hz: int | None = Field(None, ge=1000, description="clock of the debug wire")
     connect_mode: Literal["attach", "halt", "pre-reset", "under-reset"] = "halt"
+    options: dict[str, bool | int | float | str] = Field(
+        {}, description="further session options of pyOCD, as its manual has them"
+    )
     pack: tuple[str, ...] = Field((), description="CMSIS packs that describe the target")
 
 

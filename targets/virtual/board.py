@@ -54,7 +54,7 @@ class VirtualBoard:
                 # Listening before the chip has power: who connects early is served at power-on.
                 self._wire = socket.create_server(("127.0.0.1", 0))
             host, port = self._wire.getsockname()
-        return f"socket://{host}:{port}"
+        return f"wire://{host}:{port}"
 
     @property
     def is_powered(self) -> bool:

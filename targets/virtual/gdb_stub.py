@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 ANSWER_TIME_S = 10.0
-CHUNK = 1024
+CHUNK = 2000
 """Bytes of memory in one packet; QEMU takes packets of 4096 characters."""
+WINDOW = 8
+"""Packets that are under way at once: more than one, since each way costs more than the work."""
 INTERRUPT = b"\x03"
 SIGINT = 2
 
@@ -67,16 +69,17 @@ class GdbStub:
 
     def read(self, address: int, length: int) -> bytes:
         """Raises `StubRefused` where there is no memory."""
-        content = b""
-        for at, size in _pieces(address, length):
-            content += bytes.fromhex(self._checked(f"m{at:x},{size:x}"))
-        return content
+        packets = [f"m{at:x},{size:x}" for at, size in _pieces(address, length)]
+        return b"".join(bytes.fromhex(answer) for answer in self._all_checked(packets))
 
     def write(self, address: int, content: bytes) -> None:
         """Into RAM, or straight into flash storage; never into a peripheral."""
-        for at, size in _pieces(address, len(content)):
-            piece = content[at - address : at - address + size]
-            self._checked(f"M{at:x},{size:x}:{piece.hex()}")
+        pieces = _pieces(address, len(content))
+        packets = [
+            f"M{at:x},{size:x}:{content[at - address : at - address + size].hex()}"
+            for at, size in pieces
+        ]
+        self._all_checked(packets)
 
     def read_register(self, number: int) -> int:
         return int.from_bytes(bytes.fromhex(self._checked(f"p{number:x}")), "little")
@@ -142,11 +145,28 @@ class GdbStub:
         self._send(packet)
         return self._answer()
 
+    def _all_checked(self, packets: list[str]) -> list[str]:
+        """The answers to several packets, of which WINDOW are under way at a time."""
+        answers: list[str] = []
+        for packet in packets[:WINDOW]:
+            self._send(packet)
+        for number in range(len(packets)):
+            answers.append(self._answer())
+            if number + WINDOW < len(packets):
+                self._send(packets[number + WINDOW])
+        for packet, answer in zip(packets, answers, strict=True):
+            self._check(packet, answer)
+        return answers
+
     def _checked(self, packet: str) -> str:
         answer = self.ask(packet)
+        self._check(packet, answer)
+        return answer
+
+    @staticmethod
+    def _check(packet: str, answer: str) -> None:
         if answer == "" or (answer.startswith("E") and len(answer) == 3):
             raise StubRefused(f"the emulator refuses {packet.split(':')[0]!r}: {answer or 'empty'}")
-        return answer
 
     def _wait_stop(self) -> Stop:
         while True:

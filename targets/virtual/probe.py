@@ -5,6 +5,7 @@ Everything above it is pyOCD as it is: `pyocd flash -u otarig:microbit-v1 -t nrf
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, overload
@@ -284,7 +285,7 @@ class VirtualMemory(MemoryInterface):
     def read_memory_block32(self, addr: int, size: int, **attributes: Any) -> Sequence[int]:
         with _as_pyocd_tells():
             content = self._probe.board.read(addr, size * 4)
-        return [int.from_bytes(content[at : at + 4], "little") for at in range(0, size * 4, 4)]
+        return list(struct.unpack(f"<{size}I", content))
 
     def write_memory_block8(self, addr: int, data: Sequence[int], **attributes: Any) -> None:
         with _as_pyocd_tells():

@@ -1,0 +1,301 @@
+"""A microcontroller behind whatever can flash, read, reset and hold it.
+
+What switches the device on is separate (targets/power.py). Where nothing does, and between
+provisioning and switching on, the device is *held*: powered, reset, its core halted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from rig.errors import BenchError
+from rig.trace import RecorderSwitch
+from targets.board import Board
+from targets.console import ConsoleLog
+from targets.console_source import ConsolePump, ConsoleSource, SerialSource
+from targets.driver import BootReport, Capability, Connection, SlotReading
+from targets.flash_plan import HEADER_SIZE, Piece, image_length, pieces, sectors_to_change
+from targets.modem.modem import Modem
+from targets.power import CommandPower, NoPower, Power, VirtualPower
+from targets.sections import ConsoleSettings
+from targets.slot_reading import record_flash, record_reading
+from targets.virtual.board import VirtualBoard
+from targets.virtual.bus import BUS
+
+VIRTUAL_WIRE = "virtual"
+
+
+class ChipSession(Protocol):
+    """A hold on one chip. Everything raises `BenchError`, in one line that names the device."""
+
+    can_read: bool
+    """Whether `read` works; without, flashing relies on the check of whoever does it."""
+
+    def read(self, address: int, length: int) -> bytes: ...
+
+    def program(self, changes: Sequence[Piece]) -> None: ...
+
+    def hold(self) -> None: ...
+
+    def halt(self) -> None: ...
+
+    def reset(self) -> None: ...
+
+    def refuse_lock_up(self) -> None: ...
+
+    def rtt_source(self, settings: ConsoleSettings) -> ConsoleSource: ...
+
+    def close(self) -> None: ...
+
+
+class ChipDriver(ABC):
+    """One device; a subclass tells how a session with its chip is opened."""
+
+    def __init__(self, board: Board, root: Path, recorder: RecorderSwitch) -> None:
+        self.name = board.name
+        self._board = board
+        self._root = root
+        self._recorder = recorder
+        self._log = ConsoleLog(board.name, recorder)
+        self._virtual = self._plug_in() if board.power.kind == "virtual" else None
+        self._power = self._choose_power()
+        self.capabilities = self._capabilities()
+        self._connection: Connection | None = None
+        self._session: ChipSession | None = None
+        self._source: ConsoleSource | None = None
+        self._pump: ConsolePump | None = None
+        self._modem: Modem | None = None
+        self._powered = False
+        self._running = False
+
+    @property
+    def last_boot(self) -> BootReport | None:
+        """What the last boot marker said."""
+        return self._log.last_boot
+
+    @abstractmethod
+    def _open_session(self) -> ChipSession:
+        """Get hold of the chip, which has power. Raises `BenchError`."""
+
+    # -- flash -----------------------------------------------------------------------------------
+
+    def provision(self, factory_image: bytes, connection: Connection) -> None:
+        self._refuse_while_running("provision")
+        wanted = pieces(self._board, factory_image, connection)
+        session = self._hold()
+        for piece in wanted:
+            self._put(session, piece)
+        self._connection = connection
+        self._log.forget()
+
+    def read_slots(self) -> tuple[SlotReading, ...]:
+        session = self._require_running("read_slots") if self._running else self._hold()
+        if not session.can_read:
+            raise BenchError(
+                f"device {self.name!r} cannot be read back: write command.read in its board file"
+            )
+        readings = []
+        for slot in self._board.flash.slots:
+            start = session.read(slot.address, HEADER_SIZE)
+            length = image_length(self._board, slot, start)
+            rest = session.read(slot.address + HEADER_SIZE, max(0, length - HEADER_SIZE))
+            content = (start + rest)[:length]
+            readings.append(record_reading(self._recorder, slot, content, self.last_boot))
+        return tuple(readings)
+
+    def _put(self, session: ChipSession, piece: Piece) -> None:
+        """Bring one piece into flash unless it is there already; read back in any case."""
+        size = self._board.flash.sector_size
+        if not session.can_read:
+            session.program([piece])
+            record_flash(self._recorder, piece, sectors=-(-len(piece.content) // size))
+            return
+        present = session.read(piece.address, len(piece.content))
+        changes = sectors_to_change(piece, present, size)
+        if changes:
+            session.program(changes)
+            present = session.read(piece.address, len(piece.content))
+            wrong = sectors_to_change(piece, present, size)
+            if wrong:
+                raise BenchError(
+                    f"device {self.name!r}: {piece.what}: flash differs from what was written, "
+                    f"first in the sector at {wrong[0].address:#010x}; is flash.slots right, "
+                    "is the chip worn or protected?"
+                )
+        record_flash(self._recorder, piece, sectors=len(changes))
+
+    # -- power -----------------------------------------------------------------------------------
+
+    def power_on(self) -> None:
+        self._refuse_while_running("power_on")
+        if self._connection is None:
+            raise BenchError(f"device {self.name!r} is not provisioned: flash it before power_on")
+        try:
+            session = self._hold()
+            self._open_console(session)
+            self._open_modem(self._connection)
+            self._recorder.record("power", "ON")
+            session.reset()
+        except BaseException:
+            self._let_go()
+            raise
+        self._running = True
+
+    def power_off(self) -> None:
+        if self._powered:
+            was_running = self._running
+            self._let_go()
+            if was_running:
+                self._recorder.record("power", "OFF")
+
+    def power_cut(self) -> None:
+        self._require_running("power_cut")
+        self._let_go()
+        self._recorder.record("power", "CUT")
+
+    def reset(self) -> None:
+        self._require_running("reset").reset()
+        self._recorder.record("probe", "RESET")
+
+    def is_running(self) -> bool:
+        """Raises `BenchError` when probe or console failed, or the core locked up meanwhile."""
+        if self._running:
+            session = self._require_running("is_running")
+            session.refuse_lock_up()
+        return self._running
+
+    def close(self) -> None:
+        try:
+            self.power_off()
+        finally:
+            if self._virtual is not None:
+                BUS.unplug(self._virtual)
+                self._virtual.close()
+
+    # -- console ---------------------------------------------------------------------------------
+
+    def command(self, name: str, *arguments: str) -> str:
+        self._require_running(f"command {name!r}")
+        if self._pump is None:
+            raise BenchError(
+                f"device {self.name!r} has no console: write console.kind in its board file"
+            )
+        self._log.await_no_answer()
+        self._recorder.record("rig", "COMMAND", name=name, arguments=list(arguments))
+        self._pump.write(" ".join((name, *arguments)).encode() + b"\n")
+        return self._log.answer(name)
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _plug_in(self) -> VirtualBoard:
+        probe_id = self._board.pyocd.probe.rpartition(":")[2]
+        virtual = VirtualBoard(probe_id, self._root / "virtual-board")
+        try:
+            BUS.plug(virtual)
+        except BenchError:
+            virtual.close()
+            raise
+        return virtual
+
+    def _choose_power(self) -> Power:
+        if self._virtual is not None:
+            return VirtualPower(self._virtual)
+        if self._board.power.kind == "command":
+            return CommandPower(self.name, self._board.power)
+        return NoPower()
+
+    def _capabilities(self) -> frozenset[Capability]:
+        found = {Capability.FLASH, Capability.RESET}
+        if self._board.driver != "command" or self._board.command.read:
+            found.add(Capability.READ_SLOTS)
+        if self._power.switches:
+            found.add(Capability.POWER)
+        if self._board.console.kind != "none":
+            found |= {Capability.CONSOLE, Capability.COMMANDS}
+        return frozenset(found)
+
+    def _hold(self) -> ChipSession:
+        """The device powered and halted, whatever it was before (but not running)."""
+        if self._session is None:
+            try:
+                self._power.on()
+                self._powered = True
+                self._session = self._open_session()
+                self._session.hold()
+            except BaseException:
+                self._let_go()
+                raise
+        return self._session
+
+    def _open_console(self, session: ChipSession) -> None:
+        settings = self._board.console
+        if settings.kind == "none":
+            return
+        if settings.kind == "rtt":
+            self._source = session.rtt_source(settings)
+        else:
+            self._source = SerialSource(self.name, settings)
+        self._pump = ConsolePump(self._source, self._log)
+
+    def _open_modem(self, connection: Connection) -> None:
+        settings = self._board.modem
+        if not settings.url:
+            return
+        url = settings.url
+        if url == VIRTUAL_WIRE:
+            if self._virtual is None:
+                raise BenchError(
+                    f"device {self.name!r}: modem.url is {url!r}, but power.kind is not virtual"
+                )
+            url = self._virtual.wire_url
+        self._modem = Modem(
+            self.name, url, settings.baudrate, connection, on_device_hello=self._drain
+        )
+
+    def _drain(self) -> None:
+        if self._pump is not None:
+            self._pump.drain()
+
+    def _let_go(self) -> None:
+        """Everything off, in an order in which nothing that was said gets lost."""
+        self._running = False
+        session, self._session = self._session, None
+        if self._pump is not None:
+            self._pump.close()
+            if session is not None and self._pump.failure is None:
+                with contextlib.suppress(BenchError):
+                    session.halt()
+                self._pump.drain()
+            self._pump = None
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+        self._log.cut()
+        if self._modem is not None:
+            self._modem.close()
+            self._modem = None
+        if session is not None:
+            if not self._power.switches:
+                with contextlib.suppress(BenchError):
+                    session.hold()
+            session.close()
+        if self._powered:
+            self._powered = False
+            self._power.off()
+
+    def _require_running(self, call: str) -> ChipSession:
+        if not self._running or self._session is None:
+            raise BenchError(f"device {self.name!r} is off: {call} needs it running")
+        failed = self._pump.failure if self._pump is not None else None
+        failed = failed or (self._modem.failure if self._modem is not None else None)
+        if failed is not None:
+            raise failed
+        return self._session
+
+    def _refuse_while_running(self, call: str) -> None:
+        if self._running:
+            raise BenchError(f"device {self.name!r} is running: {call} needs it off")
