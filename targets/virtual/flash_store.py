@@ -51,4 +51,7 @@ class FlashStore:
         staged.replace(self._path)
 
     def close(self) -> None:
-        os.close(self._lock)
+        """Let others have the folder; closing twice is closing once."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
