@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Engine,
     Select,
+    bindparam,
     create_engine,
     delete,
     event,
@@ -36,6 +36,20 @@ from rig.jobs.store.streams import StreamQueries
 # SQL allows only so many bound values in one statement.
 _CHUNK = 500
 _BUSY_SECONDS = 10.0
+
+# Built once: composing a statement anew for each request takes longer than carrying it out. The
+# values' names must not be those of columns, which an UPDATE would take for values to set.
+_executions = schema.executions.c
+_OF_THING = _executions.thing == bindparam("of_thing")
+_OF_JOB = _executions.job_id == bindparam("of_job")
+_PENDING = select(schema.executions).where(_OF_THING, _executions.pending.is_(True))
+_PENDING_OR_NAMED = select(schema.executions).where(
+    _OF_THING, or_(_executions.pending.is_(True), _OF_JOB)
+)
+_JOBS = select(schema.jobs).where(schema.jobs.c.job_id.in_(bindparam("of_jobs", expanding=True)))
+_UPDATE_EXECUTION = update(schema.executions).where(
+    _OF_THING, _OF_JOB, _executions.number == bindparam("of_number")
+)
 
 
 class Store:
@@ -111,11 +125,9 @@ class Transaction(RegistryQueries, StreamQueries):
 
     def load_thing(self, thing: str, job_id: str | None = None) -> State:
         """The thing's pending executions, and all it has of the named job."""
-        table = schema.executions
-        wanted: ColumnElement[bool] = table.c.pending.is_(True)
-        if job_id is not None:
-            wanted = or_(wanted, table.c.job_id == job_id)
-        return self._state(select(table).where(table.c.thing == thing, wanted))
+        if job_id is None:
+            return self._state(_PENDING, of_thing=thing)
+        return self._state(_PENDING_OR_NAMED, of_thing=thing, of_job=job_id)
 
     def load_job(self, job_id: str, things: Collection[str] = ()) -> State:
         """The job with all its executions, and what is pending on its and these things."""
@@ -165,16 +177,9 @@ class Transaction(RegistryQueries, StreamQueries):
         self._delete_jobs(before, after)
 
     def _update_execution(self, execution: Execution) -> None:
-        table = schema.executions
-        self._connection.execute(
-            update(table)
-            .where(
-                table.c.thing == execution.thing,
-                table.c.job_id == execution.job_id,
-                table.c.number == execution.number,
-            )
-            .values(row_of_execution(execution))
-        )
+        thing, job_id, number = execution.key
+        where = {"of_thing": thing, "of_job": job_id, "of_number": number}
+        self._connection.execute(_UPDATE_EXECUTION, row_of_execution(execution) | where)
 
     def _save_jobs(self, before: State, after: State) -> None:
         table = schema.jobs
@@ -197,15 +202,14 @@ class Transaction(RegistryQueries, StreamQueries):
         row = self._connection.execute(query).mappings().first()
         return None if row is None else job_of(row)
 
-    def _state(self, query: Select[Any]) -> State:
-        found = [execution_of(row) for row in self._connection.execute(query).mappings()]
+    def _state(self, query: Select[Any], **values: str) -> State:
+        rows = self._connection.execute(query, values).mappings()
+        found = [execution_of(row) for row in rows]
         job_ids = sorted({execution.job_id for execution in found})
         jobs: dict[str, Job] = {}
         for start in range(0, len(job_ids), _CHUNK):
             some = job_ids[start : start + _CHUNK]
-            rows = self._connection.execute(
-                select(schema.jobs).where(schema.jobs.c.job_id.in_(some))
-            ).mappings()
+            rows = self._connection.execute(_JOBS, {"of_jobs": some}).mappings()
             jobs |= {row["job_id"]: job_of(row) for row in rows}
         return State(jobs, {execution.key: execution for execution in found})
 
