@@ -17,7 +17,7 @@ from agent.agent import OtaAgent, ota_err_text
 from agent.config import AgentConfig
 from agent.connection import Connection, make_client
 from agent.console import CommandReader, say
-from agent.faults import apply_faults
+from agent.faults import Parts, apply_faults
 from agent.http import HttpDownload
 from agent.machine.ports import EventData, JobRecord
 from agent.machine.settings import DataProtocol, MachineSettings
@@ -96,7 +96,10 @@ class Application:
             on_queued=self._wake,
             on_state=lambda old, new: say(f"ota: state {old.text} -> {new.text}"),
         )
-        apply_faults(config.faults, self.agent.machine, self.platform, self.mqtt)
+        apply_faults(
+            config.faults,
+            Parts(self.agent.machine, self.platform, self.mqtt, self.agent, self.connection),
+        )
 
     # -- the loop -------------------------------------------------------------------------------
 

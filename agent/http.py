@@ -84,6 +84,11 @@ class HttpDownload:
         self._worker: threading.Thread | None = None
         self._connection: http.client.HTTPConnection | None = None
         self._connected_to: tuple[bool, str, int | None] | None = None
+        self.is_usable: Callable[[http.client.HTTPResponse, Range], bool] = is_range
+
+    def twin(self) -> HttpDownload:
+        """Another download like this one, with a connection of its own."""
+        return HttpDownload(self._signal, self._timeout_s, self._ca)
 
     def init(self, url: str) -> bool:
         """Set the source; no connection is made yet. False for anything but a good URL."""
@@ -150,11 +155,7 @@ class HttpDownload:
             self._disconnect()
             response = self._send(wanted)
         size = wanted.last - wanted.first + 1
-        whole_file = wanted.first == 0 and response.getheader("Content-Length") == str(size)
-        if response.status == 206:
-            usable = _range_fits(response.getheader("Content-Range"), wanted)
-        else:
-            usable = response.status == 200 and whole_file
+        usable = self.is_usable(response, wanted)
         body = self._read(response, size)
         if not response.isclosed() or response.will_close:
             self._disconnect()
@@ -203,6 +204,15 @@ class HttpDownload:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def is_range(response: http.client.HTTPResponse, wanted: Range) -> bool:
+    """Whether the body is the range asked for, by what the answer says of itself."""
+    if response.status == 206:
+        return _range_fits(response.getheader("Content-Range"), wanted)
+    size = wanted.last - wanted.first + 1
+    is_whole = wanted.first == 0 and response.getheader("Content-Length") == str(size)
+    return response.status == 200 and is_whole
 
 
 def _range_fits(header: str | None, wanted: Range) -> bool:

@@ -28,6 +28,7 @@ ROOMS = {
     "rig.trace": "rig.trace",
     "rig.bench": "rig: bench, run, scenario, cli",
     "rig.cli": "rig: bench, run, scenario, cli",
+    "rig.mutants": "rig: bench, run, scenario, cli",
     "rig.pytest_plugin": "rig: bench, run, scenario, cli",
     "rig.run": "rig: bench, run, scenario, cli",
     "rig.scenario": "rig: bench, run, scenario, cli",

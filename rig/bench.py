@@ -85,8 +85,18 @@ class Bench:
         loop.call(self._server.start())
         self._stack.callback(lambda: loop.call(self._server.stop()))
         self._connection = self._enrol(root)
+        self._root = root
         self.driver = ProcessDriver(self.board, root, self._recorder)
-        self._stack.callback(self.driver.close)
+        self._stack.callback(lambda: self.driver.close())
+
+    def exchange(self, board: Board) -> None:
+        """Put another board of the same thing and driver in the place of this one.
+
+        Between scenarios only; the server stays as it is.
+        """
+        self.driver.close()
+        self.board = board
+        self.driver = ProcessDriver(board, self._root, self._recorder)
 
     def _enrol(self, root: Path) -> Connection:
         """Make the thing and what the device proves itself with."""

@@ -136,7 +136,7 @@ class AbPlatform:
         if self._verified is None:
             return PalStatus(PalMainStatus.ACTIVATE_FAILED, 0)
         try:
-            self._save(BootState(self._state.active, self._verified))
+            self.save_record(BootState(self._state.active, self._verified))
         except OSError as error:
             return _failed(PalMainStatus.ACTIVATE_FAILED, error)
         return self.reset()
@@ -176,7 +176,7 @@ class AbPlatform:
         if trial.phase is TrialPhase.REJECTED:
             return PalStatus(PalMainStatus.COMMIT_FAILED, 0)
         try:
-            self._save(BootState(self.settings.running))
+            self.save_record(BootState(self.settings.running))
         except OSError as error:
             return _failed(PalMainStatus.COMMIT_FAILED, error)
         return SUCCESS
@@ -189,7 +189,7 @@ class AbPlatform:
                 self._forget_received_image()
             else:
                 refused = Trial(trial.slot, TrialPhase.REJECTED, trial.sha256)
-                self._save(BootState(self._state.active, refused))
+                self.save_record(BootState(self._state.active, refused))
         except OSError as error:
             return _failed(failure, error)
         return SUCCESS
@@ -214,8 +214,9 @@ class AbPlatform:
     def _forget_received_image(self) -> None:
         self._verified = None
         if self._state.trial is not None:
-            self._save(BootState(self._state.active))
+            self.save_record(BootState(self._state.active))
 
-    def _save(self, state: BootState) -> None:
+    def save_record(self, state: BootState) -> None:
+        """Store what the boot loader goes by. Raises ``OSError``."""
         self._store.save(state)
         self._state = state

@@ -15,6 +15,7 @@ VERBS = {
     "serve": "run the self-hosted gateway, broker and job server",
     "agent": "run the reference agent as a device",
     "update": "make an update for a thing and watch it",
+    "mutants": "try the suite on broken agents",
     "judge": "give verdicts from stored traces alone",
     "verify": "check a signed report offline",
     "diff": "tell what changed between two runs",

@@ -16,8 +16,8 @@ TOKEN_THING = 53
 MAX_STATUS_BYTES = 128
 MAX_REQUESTS_IN_A_ROW = 33
 TIMER_TOLERANCE_S = 1.0
-# These change nothing for an idle device.
-_UNEVENTFUL = (s.Pinged, s.Acknowledged, s.JobCreated, s.SlotRead)
+# These change nothing for an idle device; that it subscribes again is part of asking again.
+_UNEVENTFUL = (s.Pinged, s.Acknowledged, s.JobCreated, s.SlotRead, s.Subscribed)
 
 
 def notify_next(story: Story) -> str:

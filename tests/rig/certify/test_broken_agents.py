@@ -27,7 +27,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", BROKEN)
 def test_is_caught(fault: str, tmp_path: Path) -> None:
     board = broken_board(tmp_path, fault)
     done = certify(tmp_path / "report", "--board", str(board), "-k", BROKEN[fault])
