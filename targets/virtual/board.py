@@ -49,11 +49,7 @@ class VirtualBoard:
     @property
     def wire_url(self) -> str:
         """Where pyserial finds the far end of the chip's UART, from the first use until `close`."""
-        with self.lock:
-            if self._wire is None:
-                # Listening before the chip has power: who connects early is served at power-on.
-                self._wire = socket.create_server(("127.0.0.1", 0))
-            host, port = self._wire.getsockname()
+        host, port = self._wire_end().getsockname()
         return f"wire://{host}:{port}"
 
     @property
@@ -175,7 +171,7 @@ class VirtualBoard:
                 f"{PROGRAM} is missing, which the virtual board needs; "
                 f"install your system's package {PACKAGE}, or run `otarig doctor`"
             )
-        emulator = Emulator(program, self._wire)
+        emulator = Emulator(program, self._wire_end())
         try:
             emulator.stub.write(FLASH_START, self._flash)
             emulator.stub.write(RAM_START, self._ram)
@@ -188,6 +184,13 @@ class VirtualBoard:
         self._emulator = emulator
         self._core = Core(emulator.stub, self._keep_memory)
         self._unit = DebugUnit(self._core)
+
+    def _wire_end(self) -> socket.socket:
+        with self.lock:
+            if self._wire is None:
+                # Listening whether the chip has power or not: the wire is always at one place.
+                self._wire = socket.create_server(("127.0.0.1", 0))
+            return self._wire
 
     def _keep_memory(self) -> None:
         # The next thing that goes wrong may be the last: the emulator then takes all with it.

@@ -22,25 +22,21 @@ LOCK_UP = "Lockup:"
 class Emulator:
     """A chip with power, its core stopped, its flash all zero. Ends with `kill`."""
 
-    def __init__(self, program: str, wire: socket.socket | None) -> None:
-        """`wire` is a listening TCP socket, the far end of the chip's UART; None: nothing there.
+    def __init__(self, program: str, wire: socket.socket) -> None:
+        """`wire` is a listening TCP socket, the far end of the chip's UART.
 
         Raises `BenchError` if it does not start.
         """
         ours, theirs = socket.socketpair()
         command = [program, "-M", "microbit", "-S", "-display", "none", "-monitor", "none"]
         command += ["-chardev", f"socket,id=gdb,fd={theirs.fileno()}", "-gdb", "chardev:gdb"]
-        passed = [theirs.fileno()]
-        if wire is None:
-            command += ["-serial", "null"]
-        else:
-            passed.append(wire.fileno())
-            command += [
-                "-chardev",
-                f"socket,id=wire,fd={wire.fileno()},server=on,wait=off,nodelay=on",
-                "-serial",
-                "chardev:wire",
-            ]
+        command += [
+            "-chardev",
+            f"socket,id=wire,fd={wire.fileno()},server=on,wait=off,nodelay=on",
+            "-serial",
+            "chardev:wire",
+        ]
+        passed = [theirs.fileno(), wire.fileno()]
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the emulator
         try:
             with theirs:
