@@ -23,6 +23,13 @@ from targets.board import load_board
 
 SUITE = DEFAULT_FILE.parent
 DEFAULT_BOARD = "reference"
+PYTEST_WORDS = (
+    *(str(SUITE), f"--rootdir={SUITE.parent}", "--import-mode=importlib"),
+    # In order and without pytest's own capture, cache and time limit: a board takes its time.
+    *("-s", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:timeout"),
+    # Nothing here uses it, and it alone takes as long to import as all the rest.
+    *("-p", "no:hypothesispytest"),
+)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -101,10 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _pytest_words(options: argparse.Namespace) -> list[str]:
-    words = [str(SUITE), f"--rootdir={SUITE.parent}", "--import-mode=importlib"]
-    # In order and without pytest's own capture, cache and time limit: a board takes its time.
-    words += ["-s", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:timeout"]
-    words += ["--board", options.board, "--profile", options.profile]
+    words = [*PYTEST_WORDS, "--board", options.board, "--profile", options.profile]
     if options.out:
         words += ["--out", str(options.out)]
     if options.repeat < 1:
