@@ -23,10 +23,12 @@ from targets.modem.modem import Modem
 from targets.power import CommandPower, NoPower, Power, VirtualPower
 from targets.sections import ConsoleSettings
 from targets.slot_reading import record_flash, record_reading
+from targets.tool import run_tool
 from targets.virtual.board import VirtualBoard
-from targets.virtual.bus import BUS
+from targets.virtual.bus import BOARD_FOLDER, BUS
 
 VIRTUAL_WIRE = "virtual"
+TOLD = ("thing", "host", "port", "ca", "cert", "key")
 
 
 class ChipSession(Protocol):
@@ -89,8 +91,15 @@ class ChipDriver(ABC):
         session = self._hold()
         for piece in wanted:
             self._put(session, piece)
+        if self._board.flash.provision:
+            self._tell_by_command(connection)
         self._connection = connection
         self._log.forget()
+
+    def attach(self, connection: Connection) -> None:
+        """Take the device as it is: it was provisioned before."""
+        self._refuse_while_running("attach")
+        self._connection = connection
 
     def read_slots(self) -> tuple[SlotReading, ...]:
         session = self._require_running("read_slots") if self._running else self._hold()
@@ -106,6 +115,12 @@ class ChipDriver(ABC):
             content = (start + rest)[:length]
             readings.append(record_reading(self._recorder, slot, content, self.last_boot))
         return tuple(readings)
+
+    def _tell_by_command(self, connection: Connection) -> None:
+        flash = self._board.flash
+        places = {name: str(getattr(connection, name) or "") for name in TOLD}
+        places["signer"] = str(connection.signer_keys[0]) if connection.signer_keys else ""
+        run_tool(self.name, "flash.provision", flash.provision, places, flash.provision_time_s)
 
     def _put(self, session: ChipSession, piece: Piece) -> None:
         """Bring one piece into flash unless it is there already; read back in any case."""
@@ -193,7 +208,7 @@ class ChipDriver(ABC):
 
     def _plug_in(self) -> VirtualBoard:
         probe_id = self._board.pyocd.probe.rpartition(":")[2]
-        virtual = VirtualBoard(probe_id, self._root / "virtual-board")
+        virtual = VirtualBoard(probe_id, self._root / BOARD_FOLDER)
         try:
             BUS.plug(virtual)
         except BenchError:

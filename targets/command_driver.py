@@ -6,7 +6,6 @@ is filled in. A tool that cannot read back must check what it writes by itself.
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from targets.chip_driver import ChipDriver, ChipSession
 from targets.console_source import ConsoleSource
 from targets.flash_plan import Piece
 from targets.sections import CommandSettings, ConsoleSettings
+from targets.tool import run_tool
 
 
 class CommandDriver(ChipDriver):
@@ -83,35 +83,13 @@ class CommandSession:
 
     def _run(self, field: str, **places: str) -> None:
         places["serial"] = self._settings.serial
-        command = list(getattr(self._settings, field))
-        for place, value in places.items():
-            command = [word.replace(f"{{{place}}}", value) for word in command]
-        try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=self._settings.time_s,
-                check=False,
-            )
-        except OSError as error:
-            raise BenchError(
-                f"device {self._device!r}: command.{field}: {command[0]}: {error.strerror}; "
-                "install it or mend the board file"
-            ) from None
-        except subprocess.TimeoutExpired:
-            raise BenchError(
-                f"device {self._device!r}: command.{field} did not end within "
-                f"{self._settings.time_s:g} s: {' '.join(command)}"
-            ) from None
-        if done.returncode != 0:
-            last = (done.stdout.strip().splitlines() or ["no output"])[-1]
-            raise BenchError(
-                f"device {self._device!r}: command.{field} exited {done.returncode}: {last}"
-            )
+        run_tool(
+            self._device,
+            f"command.{field}",
+            getattr(self._settings, field),
+            places,
+            self._settings.time_s,
+        )
 
 
 def _joined(changes: Sequence[Piece]) -> list[Piece]:

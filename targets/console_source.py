@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import threading
 from typing import Any, Protocol
 
@@ -59,15 +60,33 @@ class SerialSource:
 
 def open_serial(device: str, field: str, url: str, baudrate: int) -> Any:
     """An open port, ours alone. Raises `BenchError` naming the board file's field."""
-    options = {} if "://" in url else {"exclusive": True}
+    place = only_port(device, field, url)
+    options = {} if "://" in place else {"exclusive": True}
     try:
-        return serial.serial_for_url(url, baudrate=baudrate, timeout=SERIAL_WAIT_S, **options)
+        return serial.serial_for_url(place, baudrate=baudrate, timeout=SERIAL_WAIT_S, **options)
     except (serial.SerialException, OSError, ValueError) as error:
         text = " ".join(str(error).split())
         hint = "another program has it: end that" if "lock" in text else "is it plugged in?"
         raise BenchError(
-            f"device {device!r}: the port {url} cannot be opened ({field}): {text}; {hint}"
+            f"device {device!r}: the port {place} cannot be opened ({field}): {text}; {hint}"
         ) from None
+
+
+def only_port(device: str, field: str, url: str) -> str:
+    """The one port that a path with `*` stands for; anything else as it is.
+
+    Never the first of several: their order changes. Raises `BenchError`.
+    """
+    if "://" in url or "*" not in url:
+        return url
+    found = sorted(glob.glob(url))  # noqa: PTH207 - a pattern for a whole path
+    if len(found) != 1:
+        names = ", ".join(found) or "none"
+        raise BenchError(
+            f"device {device!r}: {field} is {url}, which must be one port; found: {names}; "
+            "plug it in, or write the whole name"
+        )
+    return found[0]
 
 
 class ConsolePump:

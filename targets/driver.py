@@ -66,8 +66,15 @@ class Driver(Protocol):
     name: str
     capabilities: frozenset[Capability]
 
+    @property
+    def last_boot(self) -> BootReport | None:
+        """What the last boot marker said; None before the first one."""
+
     def provision(self, factory_image: bytes, connection: Connection) -> None:
         """Flash the factory image, erase all other state, tell the device where to connect."""
+
+    def attach(self, connection: Connection) -> None:
+        """Take the device with what is in its flash: it was provisioned before."""
 
     def power_on(self) -> None: ...
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from targets.board import Board
 from targets.firmware.build import Firmware, FirmwareBuildError, build
 from targets.firmware.image import FirmwareImageError, smallest_size
 from targets.firmware.image import make_image as patch
+from targets.tool import run_tool
 
 FIRMWARE = "firmware"
 BOOT_LOADER = "firmware:boot"
@@ -92,31 +92,15 @@ def _built(board: Board, version: str, size: int | None, behaviour: int, marker:
     with tempfile.TemporaryDirectory(prefix="otarig-build-") as folder:
         output = Path(folder) / "image.bin"
         places = {
-            "{version}": version,
-            "{behaviour}": BEHAVIOURS[behaviour],
-            "{marker}": marker.hex(),
-            "{size}": str(size or 0),
-            "{output}": str(output),
+            "version": version,
+            "behaviour": BEHAVIOURS[behaviour],
+            "marker": marker.hex(),
+            "size": str(size or 0),
+            "output": str(output),
         }
-        command = list(board.image.build)
-        for place, value in places.items():
-            command = [word.replace(place, value) for word in command]
-        try:
-            done = subprocess.run(
-                command,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=board.image.build_time_s,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise BenchError(f"board {board.name!r}: image.build: {error}") from None
-        last = (done.stdout.strip().splitlines() or ["no output"])[-1]
-        if done.returncode != 0 or not output.is_file():
+        run_tool(board.name, "image.build", board.image.build, places, board.image.build_time_s)
+        if not output.is_file():
             raise BenchError(
-                f"board {board.name!r}: image.build exited {done.returncode} and "
-                f"{'left' if output.is_file() else 'left no'} image: {last}"
+                f"board {board.name!r}: image.build left no image; does it write to {{output}}?"
             )
         return output.read_bytes()

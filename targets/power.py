@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import Protocol
 
-from rig.errors import BenchError
 from targets.sections import PowerSettings
+from targets.tool import run_tool
 from targets.virtual.board import VirtualBoard
 
 
@@ -61,21 +60,4 @@ class CommandPower:
         self._run("off", self._settings.off)
 
     def _run(self, direction: str, command: tuple[str, ...]) -> None:
-        try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=self._settings.time_s,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise BenchError(f"device {self._device!r}: power.{direction}: {error}") from None
-        if done.returncode != 0:
-            last = (done.stdout.strip().splitlines() or ["no output"])[-1]
-            raise BenchError(
-                f"device {self._device!r}: power.{direction} exited {done.returncode}: {last}"
-            )
+        run_tool(self._device, f"power.{direction}", command, {}, self._settings.time_s)

@@ -72,6 +72,13 @@ class ProcessDriver:
             "probe", "FLASH", slot="A", length=len(factory_image), sha256=_sha256(factory_image)
         )
 
+    def attach(self, connection: Connection) -> None:
+        self._refuse_while_running("attach")
+        if not self._config.exists():
+            raise BenchError(
+                f"device {self.name!r} keeps nothing from one run to the next: flash it first"
+            )
+
     def read_slots(self) -> tuple[SlotReading, ...]:
         readings = []
         for slot, file_name in SLOT_FILES.items():

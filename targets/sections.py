@@ -73,6 +73,12 @@ class FlashSettings(Section):
     device_page: Address | None = Field(
         None, description="where thing name, keys and timers go (docs/firmware.md)"
     )
+    provision: tuple[str, ...] = Field(
+        (),
+        description="command that puts {thing}, {host}, {port}, {ca}, {cert}, {key} and {signer} "
+        "(paths) into a device that has no device page",
+    )
+    provision_time_s: float = Field(120.0, gt=0, description="seconds that command may take")
     sector_size: int = Field(1024, ge=4, description="bytes that are erased at once")
     image_length: Literal["header", "slot"] = Field(
         "header", description="what is read back: as long as the image header says, or the slot"

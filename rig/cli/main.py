@@ -20,6 +20,10 @@ VERBS = {
     "verify": "check a signed report offline",
     "diff": "tell what changed between two runs",
     "boards": "list the boards that come with the rig",
+    "doctor": "check what a run on a board will need",
+    "flash": "put the factory image into a device and start it",
+    "reset": "reset a device and show that it boots",
+    "console": "show a device's console and give it commands",
     "footprint": "tell what each source file of a firmware takes",
     "test": "run the project's own tests",
 }

@@ -2,7 +2,7 @@
 
 pyOCD asks the class of a probe which probes there are, so there is one bus for a process. Boards
 that a run has plugged in come first; with none, there is the board that everybody has: its flash
-is in the user's state directory (or in the one that OTARIG_VIRTUAL_BOARD names).
+is in the user's state directory (or in the one that OTARIG_BENCH names).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 from rig.errors import BenchError
 from targets.virtual.board import VirtualBoard
 
-FOLDER_VARIABLE = "OTARIG_VIRTUAL_BOARD"
+FOLDER_VARIABLE = "OTARIG_BENCH"
+BOARD_FOLDER = "virtual-board"
 HOUSE_BOARD = "microbit-v1"
 """Probe id of the board that everybody has."""
 
@@ -47,9 +48,14 @@ class Bus:
 BUS = Bus()
 
 
-def house_folder() -> Path:
-    """Where the flash of the board is kept that everybody has."""
+def bench_folder() -> Path:
+    """Where a bench by hand keeps what it needs from one command to the next."""
     if chosen := os.environ.get(FOLDER_VARIABLE):
         return Path(chosen)
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "otarig" / HOUSE_BOARD
+    return Path(state) / "otarig" / "bench"
+
+
+def house_folder() -> Path:
+    """Where the flash of the board is kept that everybody has."""
+    return bench_folder() / BOARD_FOLDER

@@ -15,7 +15,7 @@ PROBE = ["-u", "otarig:microbit-v1", "-t", "nrf51"]
 
 @pytest.fixture
 def pyocd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("OTARIG_VIRTUAL_BOARD", str(tmp_path / "board"))
+    monkeypatch.setenv("OTARIG_BENCH", str(tmp_path / "bench"))
     return str(Path(sys.executable).with_name("pyocd"))
 
 
