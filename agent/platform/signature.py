@@ -9,10 +9,15 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.backends import default_backend
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+# Otherwise loaded by the first check, which then takes fifteen times as long: here the boot
+# loader loads it, once for every image that it starts.
+default_backend()
 
 
 class SignatureVerdict(enum.Enum):
