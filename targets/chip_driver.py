@@ -18,7 +18,7 @@ from targets.board import Board
 from targets.console import ConsoleLog
 from targets.console_source import ConsolePump, ConsoleSource, SerialSource
 from targets.driver import BootReport, Capability, Connection, SlotReading
-from targets.flash_plan import HEADER_SIZE, Piece, image_length, pieces, sectors_to_change
+from targets.flash_plan import Piece, image_in, pieces, sectors_to_change
 from targets.modem.modem import Modem
 from targets.power import CommandPower, NoPower, Power, VirtualPower
 from targets.sections import ConsoleSettings
@@ -109,10 +109,7 @@ class ChipDriver(ABC):
             )
         readings = []
         for slot in self._board.flash.slots:
-            start = session.read(slot.address, HEADER_SIZE)
-            length = image_length(self._board, slot, start)
-            rest = session.read(slot.address + HEADER_SIZE, max(0, length - HEADER_SIZE))
-            content = (start + rest)[:length]
+            content = image_in(self._board, slot, session.read)
             readings.append(record_reading(self._recorder, slot, content, self.last_boot))
         return tuple(readings)
 
@@ -308,6 +305,8 @@ class ChipDriver(ABC):
         failed = self._pump.failure if self._pump is not None else None
         failed = failed or (self._modem.failure if self._modem is not None else None)
         if failed is not None:
+            # A core that has locked up takes console and network along: that is what to tell.
+            self._session.refuse_lock_up()
             raise failed
         return self._session
 

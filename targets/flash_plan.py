@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rig.errors import BenchError
@@ -72,9 +73,12 @@ def sectors_to_change(wanted: Piece, present: bytes, sector_size: int) -> list[P
     return changes
 
 
-def image_length(board: Board, slot: Slot, start: bytes) -> int:
-    """Bytes of the image in a slot, by the header that `start` begins with; 0 for none."""
-    if board.flash.image_length == "slot":
-        return slot.size
+def image_in(board: Board, slot: Slot, read: Callable[[int, int], bytes]) -> bytes:
+    """The image in a slot, by `read(address, length)`; empty for none."""
+    if board.flash.image_length == "trimmed":
+        return read(slot.address, slot.size).rstrip(bytes([ERASED]))
+    start = read(slot.address, HEADER_SIZE)
     magic, size = HEADER.unpack_from(start)
-    return size if magic == b"OTIM" and HEADER_SIZE <= size <= slot.size else 0
+    if magic != b"OTIM" or not HEADER_SIZE <= size <= slot.size:
+        return b""
+    return start + read(slot.address + HEADER_SIZE, size - HEADER_SIZE)

@@ -100,6 +100,8 @@ class ProbeSession:
     # -- flash and memory ------------------------------------------------------------------------
 
     def read(self, address: int, length: int) -> bytes:
+        if length == 0:
+            return b""
         with self._telling(f"reading {length} bytes at {address:#010x}"):
             # By words: pyOCD looks at every unit that it reads.
             first, end = address & ~3, address + length + 3 & ~3

@@ -80,8 +80,10 @@ class FlashSettings(Section):
     )
     provision_time_s: float = Field(120.0, gt=0, description="seconds that command may take")
     sector_size: int = Field(1024, ge=4, description="bytes that are erased at once")
-    image_length: Literal["header", "slot"] = Field(
-        "header", description="what is read back: as long as the image header says, or the slot"
+    image_length: Literal["header", "trimmed"] = Field(
+        "header",
+        description="how long an image in a slot is: as its header says, or up to the last byte "
+        "that is not erased",
     )
 
 
