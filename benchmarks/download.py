@@ -7,6 +7,7 @@ has it: notification, request, 256 blocks of 4 KiB in windows of 8, signature ch
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 from contextlib import closing
@@ -67,6 +68,7 @@ def main() -> int:
             process.terminate()
             process.communicate()
     Console().print(table)
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}: beyond 1 the ratio says little")
     verdict = "met" if met else "missed"
     print(f"targets (ratio ≤ {AT_MOST_RATIO:g}, device ≤ {AT_MOST_S:g} s): {verdict}")
     return 0 if met else 1
