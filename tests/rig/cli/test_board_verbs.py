@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,7 +38,9 @@ def test_boards_lists_them_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(path.stem in shown for path in BOARDS.glob("*.toml"))
 
 
-def test_flash_then_reset_then_console(capsys: pytest.CaptureFixture[str]) -> None:
+def test_flash_then_reset_then_console(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert main(["flash"]) == 0
     flashed = capsys.readouterr().out
     assert "runs 1.0.0 from slot A" in flashed
@@ -45,8 +48,11 @@ def test_flash_then_reset_then_console(capsys: pytest.CaptureFixture[str]) -> No
     assert "0 sectors written" in capsys.readouterr().out
     assert main(["reset"]) == 0
     assert "reset: runs 1.0.0 from slot A" in capsys.readouterr().out
-    assert main(["console", "--seconds", "0.5"]) == 0
-    assert "boot: version=1.0.0 slot=A" in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdin", io.StringIO("check\n"))
+    assert main(["console", "--seconds", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert "boot: version=1.0.0 slot=A" in shown
+    assert "command: check OtaErrNone" in shown
     assert BUS.board("microbit-v1") is None
 
 
