@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from rig.errors import UsageError
@@ -22,6 +23,8 @@ from targets.sections import (
 )
 
 BOARDS = Path(__file__).parent / "boards"
+DRIVERS = ("process", "pyocd", "command")
+OWN_DRIVER = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
 VERSION_TEXT = r"^\d{1,3}\.\d{1,3}\.\d{1,5}$"
 
 
@@ -70,7 +73,7 @@ class Board(Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     description: str = ""
-    driver: Literal["process", "pyocd", "command"]
+    driver: str = Field(description="process, pyocd, command, or your own as module:Class")
     thing: str = Field(pattern=r"^[a-zA-Z0-9:_-]{1,128}$")
     product: str = Field("reference", pattern=r"^[ -~]{1,16}$")
     transport: Literal["tls", "plain"] = "tls"
@@ -85,6 +88,16 @@ class Board(Section):
     power: PowerSettings = PowerSettings()
     modem: ModemSettings = ModemSettings()
     faults: int = Field(0, ge=0, description="deliberate faults of the reference firmware, bits")
+
+    @field_validator("driver")
+    @classmethod
+    def _driver_is_known(cls, name: str) -> str:
+        if name not in DRIVERS and not re.fullmatch(OWN_DRIVER, name):
+            raise ValueError(
+                f"no driver of the rig ({', '.join(map(repr, DRIVERS))}), "
+                "nor one of your own as module:Class"
+            )
+        return name
 
     @model_validator(mode="after")
     def _whole(self) -> Board:

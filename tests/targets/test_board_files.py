@@ -64,7 +64,10 @@ def edited(name: str, section: str | None, **fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (edited(VIRTUAL, None, driver="jtag"), r"driver is 'jtag': .*'process', 'pyocd'"),
+        (
+            edited(VIRTUAL, None, driver="jtag"),
+            r"driver is 'jtag': .*'process', 'pyocd', 'command'.*module:Class",
+        ),
         (edited(VIRTUAL, "pyocd", target=None), r"pyocd\.target is missing; write it"),
         (edited(VIRTUAL, "flash", slots=None), r"flash\.slots is missing; write it"),
         (edited(VIRTUAL, "pyocd", probes="x"), r"pyocd\.probes is not a field .*spelling"),
