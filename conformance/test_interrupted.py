@@ -68,6 +68,7 @@ def test_suspended_and_resumed(scenario: Scenario) -> None:
     suspended = device.mark()
     cloud.release_data()
     device.gets_block(16)
+    device.is_left_alone()
     resumed = device.mark()
     device.command("resume")
     device.asks_for_a_job(since=resumed)

@@ -107,10 +107,14 @@ def _polls(parts: Parts) -> None:
     handler(Handler.PROCESS_JOB, process)(parts)
 
 
-def _asks_many_times(send: Send, topic: str, payload: bytes, qos: int) -> bool:
-    times = MANY_REQUESTS if topic.endswith(JOB_REQUEST) else 1
-    sent = [send(topic, payload, qos) for _ in range(times)]
-    return all(sent)
+def _asks_many_times(parts: Parts) -> None:
+    def publish(send: Send, topic: str, payload: bytes, qos: int) -> bool:
+        times = MANY_REQUESTS if topic.endswith(JOB_REQUEST) else 1
+        sent = [send(topic, payload, qos) for _ in range(times)]
+        return all(sent)
+
+    parts.connection.client.max_inflight_messages_set(MANY_REQUESTS)
+    on_publish(publish)(parts)
 
 
 def _deaf_after_the_first(parts: Parts) -> None:
@@ -190,7 +194,7 @@ FAULTS: dict[str, Fault] = {
         "asks for a job 40 times in a row",
         "CTL-012",
         "lost-job-request",
-        on_publish(_asks_many_times),
+        _asks_many_times,
     ),
     "deaf-after-the-first": fault(
         "takes no other job after the first until it is reset",

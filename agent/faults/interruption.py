@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.faults.documents import deaf_after
 from agent.faults.news import spoiling
 from agent.faults.seams import (
+    BLOCK_REQUEST,
     NOTIFY_NEXT,
     Fault,
     Parts,
@@ -13,16 +14,17 @@ from agent.faults.seams import (
     handler,
     is_status,
     on_publish,
-    status_says,
+    with_qos,
     without_unsubscribing,
 )
-from agent.machine import lifecycle
+from agent.machine import data, lifecycle
 from agent.machine.machine import Machine, Step
-from agent.machine.ports import EventData, Timer
+from agent.machine.ports import EventData, JobRecord, StreamMessage, Timer
 from agent.platform.boot_state import BootState
 from agent.protocol import status, topics
 from agent.protocol.bitmap import BlockBitmap
-from agent.protocol.codes import ImageState, JobReason, OtaErr
+from agent.protocol.codes import ImageState, JobEvent, JobReason, OtaErr
+from agent.protocol.states import State
 from agent.protocol.transitions import Handler
 
 LOST = "interrupted-connection-lost-in-mid-download"
@@ -67,14 +69,41 @@ def _deaf_after_abort(parts: Parts) -> None:
     deaf_after(lambda _raw, _table: bool(aborted))(parts)
 
 
-def _suspends_aloud(inner: Step, m: Machine, payload: EventData) -> OtaErr:
-    for _ in range(2):
-        m.handlers[Handler.REQUEST_DATA](m, None)
-    return inner(m, payload)
+def _asks_while_suspended(parts: Parts) -> None:
+    """It asks when it is suspended, and again for each block that comes then."""
+    m, inner = parts.machine, parts.machine.callback
+    asked: list[tuple[str, bytes]] = []
+
+    def suspend(right: Step, m: Machine, payload: EventData) -> OtaErr:
+        for topic, request in 3 * asked[-1:]:
+            m.transport.publish(topic, request, 0)
+        return right(m, payload)
+
+    def publish(send: Send, topic: str, payload: bytes, qos: int) -> bool:
+        if topic.endswith(BLOCK_REQUEST):
+            asked.append((topic, payload))
+        return send(topic, payload, qos)
+
+    def callback(event: JobEvent, payload: JobRecord | EventData) -> None:
+        inner(event, payload)
+        if isinstance(payload, StreamMessage) and m.state is State.SUSPENDED and asked:
+            m.transport.publish(*asked[-1], 0)
+
+    on_publish(publish)(parts)
+    handler(Handler.SUSPEND, suspend)(parts)
+    m.callback = callback
 
 
-def _never_suspends(_inner: Step, _m: Machine, _payload: EventData) -> OtaErr:
-    return OtaErr.PANIC
+def _stores_while_suspended(parts: Parts) -> None:
+    """Blocks that come while it is suspended are stored, in silence."""
+    m, inner = parts.machine, parts.machine.callback
+
+    def callback(event: JobEvent, payload: JobRecord | EventData) -> None:
+        inner(event, payload)
+        if isinstance(payload, StreamMessage) and m.state is State.SUSPENDED and m.transfer:
+            data.ingest(m, m.transfer, payload)
+
+    m.callback = callback
 
 
 def _stays_suspended(_inner: Step, _m: Machine, _payload: EventData) -> OtaErr:
@@ -134,11 +163,8 @@ FAULTS: dict[str, Fault] = {
         ABORTED,
         handler(Handler.USER_ABORT, _aborts_in_silence),
     ),
-    "abort-reason": fault(
-        "gives another reason for an abort",
-        "ABT-001",
-        "interrupted-user-abort-waits",
-        status_says(AFTER_ABORT, b'"rejected: 0x00000013"'),
+    "abort-qos0": fault(
+        "reports an abort with QoS 0", "ABT-001", ABORTED, with_qos("/update", 0, AFTER_ABORT)
     ),
     "download-after-abort": fault(
         "goes on asking for blocks after the application aborted the job",
@@ -159,17 +185,14 @@ FAULTS: dict[str, Fault] = {
         ABORTED,
         spoiling(Handler.USER_ABORT),
     ),
-    "suspend-aloud": fault(
-        "asks for blocks when it is suspended",
-        "SUS-001",
-        SUSPENDED,
-        handler(Handler.SUSPEND, _suspends_aloud),
+    "ask-while-suspended": fault(
+        "asks for blocks while it is suspended", "SUS-001", SUSPENDED, _asks_while_suspended
     ),
     "store-while-suspended": fault(
         "stores blocks while it is suspended",
         "SUS-002",
         SUSPENDED,
-        handler(Handler.SUSPEND, _never_suspends),
+        _stores_while_suspended,
     ),
     "resume-silently": fault(
         "does not ask for its job when it is resumed",
@@ -194,6 +217,7 @@ FAULTS: dict[str, Fault] = {
         "SUS-007",
         "self-test-suspended-and-resumed",
         _commits_on_resuming,
+        slack_s=15.0,
     ),
     "silent-after-reconnecting": fault(
         "does not ask for its job after a lost connection",

@@ -122,6 +122,7 @@ FAULTS: dict[str, Fault] = {
         "DAT-031",
         "data-blocks-slow",
         handler(Handler.PROCESS_DATA, _counts_on),
+        momentum=4,
     ),
     "stay-subscribed": fault(
         "leaves the stream's data topic subscribed",

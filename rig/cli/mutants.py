@@ -12,13 +12,14 @@ from rich.console import Console
 
 from rig.cli.main import EXIT_NOT_CONFORMANT, EXIT_OK, parser
 from rig.errors import UsageError
-from rig.judge.catalogue import default_catalogue
+from rig.judge.catalogue import DEFAULT_FILE, default_catalogue
 from rig.mutants.matrix import kill_matrix
 from rig.mutants.mutant import Mutant, load_mutants
 from rig.mutants.pool import try_all
 from rig.mutants.trial import Trial
 
 MAX_JOBS = 2
+KILL_MATRIX = DEFAULT_FILE.parents[1] / "docs" / "kill-matrix.md"
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -32,7 +33,10 @@ def run(arguments: Sequence[str]) -> int:
     )
     words.add_argument("--list", action="store_true", help="list the broken agents and stop")
     words.add_argument(
-        "--write", type=Path, metavar="FILE", help="write the kill matrix, as Markdown"
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="where the kill matrix goes when all are tried; default: docs/kill-matrix.md",
     )
     options = words.parse_args(arguments)
     mutants = load_mutants()
@@ -48,7 +52,8 @@ def run(arguments: Sequence[str]) -> int:
         for name in names:
             console.print(_described(mutants[name]), markup=False, soft_wrap=True)
         return EXIT_OK
-    return _try(mutants, names, options.jobs, options.write, console)
+    write = None if options.names else options.write or KILL_MATRIX
+    return _try(mutants, names, options.jobs, write, console)
 
 
 def _described(mutant: Mutant) -> str:
@@ -71,9 +76,18 @@ def _try(
     seconds = time.monotonic() - started
     console.print(f"{killed} of {len(names)} mutants killed in {seconds:.0f} s")
     if write:
-        write.write_text(kill_matrix(mutants, trials, default_catalogue()), "utf-8")
+        _write(write, kill_matrix(mutants, trials, default_catalogue()))
         console.print(f"kill matrix: {write}", markup=False)
     return EXIT_OK if killed == len(names) else EXIT_NOT_CONFORMANT
+
+
+def _write(file: Path, matrix: str) -> None:
+    try:
+        file.write_text(matrix, "utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {file}: {error.strerror}; name another file with --write"
+        ) from None
 
 
 def _line(trial: Trial) -> str:

@@ -15,7 +15,7 @@ TABLE = (sys.executable, "-m", "agent.faults")
 TABLE_TIME_S = 30.0
 # What a broken device never does is waited for until these are over; so they are short. They leave
 # the judge enough silence to call a device silent (its request timer and 5 s).
-SHORT = {"request_timer_s": 0.5, "self_test_timer_s": 2.0, "trial_time_s": 3.0, "momentum": 2}
+SHORT = {"request_timer_s": 0.4, "self_test_timer_s": 1.5, "trial_time_s": 2.0, "momentum": 2}
 SLACK_S = 1.5
 
 

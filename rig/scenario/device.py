@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from agent.protocol.version import Version
@@ -23,6 +24,9 @@ from rig.scenario.observing import (
 from rig.trace import Event, Recorder, TraceTimeout
 from targets.board import Board
 from targets.driver import Connection, Driver
+
+SILENCE = 1.5
+"""How many request timers make a silence: after one a device would have asked again."""
 
 
 class DeviceFailure(AssertionError):  # noqa: N818 - a verdict, not an error
@@ -189,6 +193,12 @@ class Device:
             raise DeviceFailure(
                 f"the device was to connect {at_least} times at least: it did {times} times"
             )
+
+    def is_left_alone(self) -> None:
+        """Let pass what a device that should be silent would need to do something about it."""
+        with contextlib.suppress(TraceTimeout):
+            timer = self.board.declares.request_timer_s
+            self._recorder.wait(lambda _event: False, SILENCE * timer, since=self.mark())
 
     def is_silent_on(self, what: Callable[[Event], bool], since: int, until: int) -> None:
         """Demand that no event between the marks is `what`."""
