@@ -152,7 +152,7 @@ FAULTS: dict[str, Fault] = {
     "http-two-at-a-time": fault(
         "asks for ranges on two connections at a time",
         "HTP-005",
-        BY_HTTP,
+        "http-no-answer",
         _two_at_a_time,
         request_timer_s=3.0,
     ),

@@ -15,6 +15,7 @@ from rig.judge.story import seen as s
 TIMER_TOLERANCE_S = 1.0
 UNDECLARED_ATTEMPTS = 64
 EXPIRED = 403
+NO_ANSWER = "no answer"
 WHOLE_FILE = 200
 
 
@@ -121,11 +122,23 @@ def asks_one_at_a_time(story: Story) -> Findings:
         for before, asked in pairwise(transfer.ranges):
             answered = before.answered
             crossed = answered is not None and answered.line > asked.asked.line
+            crossed = crossed or _stays_unanswered(story, before, asked)
             timed_out = asked.asked.t - before.asked.t > story.request_timer_s - TIMER_TOLERANCE_S
             if crossed and not timed_out:
                 yield broken("a range was asked for with another outstanding", asked.asked)
             elif answered is not None:
                 yield kept("the answer came before the next request", before.asked, asked.asked)
+
+
+def _stays_unanswered(story: Story, before: RangeAsked, asked: RangeAsked) -> bool:
+    """Whether the rig left the request before without an answer, its connection open."""
+    fault = story.next_of(s.FaultFired, before.asked)
+    return (
+        before.answered is None
+        and fault is not None
+        and fault.line < asked.asked.line
+        and fault.data.get("action") == NO_ANSWER
+    )
 
 
 def _wrong_bodies(transfer: Transfer) -> Iterator[tuple[int, RangeAsked]]:

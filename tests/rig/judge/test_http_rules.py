@@ -117,6 +117,25 @@ def test_two_requests_outstanding() -> None:
     check(tape, violated="HTP-005")
 
 
+def test_another_request_while_one_is_left_without_an_answer() -> None:
+    tape = begun()
+    tape.get(*RANGES[0], conn=1)
+    tape.fault(what="http", action="no answer")
+    tape.get(*RANGES[0], conn=2)
+    tape.body(BLOCK, conn=2)
+    check(tape, violated="HTP-005")
+
+
+def test_another_request_when_the_connection_broke() -> None:
+    tape = begun()
+    tape.get(*RANGES[0], conn=1)
+    tape.fault(what="http", action="close")
+    for number in (0, 1):
+        tape.get(*RANGES[number], conn=2)
+        tape.body(BLOCK, conn=2)
+    check(tape, satisfied="HTP-005")
+
+
 def short_body(tape: Tape) -> None:
     tape.get(*RANGES[0])
     tape.body(100)
