@@ -85,6 +85,7 @@ class HttpDownload:
         self._connection: http.client.HTTPConnection | None = None
         self._connected_to: tuple[bool, str, int | None] | None = None
         self.is_usable: Callable[[http.client.HTTPResponse, Range], bool] = is_range
+        self.is_whole: Callable[[http.client.HTTPResponse, int, int], bool] = is_whole
 
     def twin(self) -> HttpDownload:
         """Another download like this one, with a connection of its own."""
@@ -195,8 +196,7 @@ class HttpDownload:
                 response.read()  # tells the response that it is complete
             if time.monotonic() > deadline:
                 raise TimeoutError("the body did not arrive in time")
-        announced = response.getheader("Content-Length")
-        if announced is not None and announced.isdigit() and len(body) < min(int(announced), size):
+        if not self.is_whole(response, len(body), size):
             raise ConnectionError("the connection broke within the body")
         return body
 
@@ -206,13 +206,19 @@ class HttpDownload:
             connection.close()
 
 
+def is_whole(response: http.client.HTTPResponse, length: int, size: int) -> bool:
+    """Whether a body of ``length`` bytes is all that was announced, up to the ``size`` wanted."""
+    announced = response.getheader("Content-Length")
+    return announced is None or not announced.isdigit() or length >= min(int(announced), size)
+
+
 def is_range(response: http.client.HTTPResponse, wanted: Range) -> bool:
     """Whether the body is the range asked for, by what the answer says of itself."""
     if response.status == 206:
         return _range_fits(response.getheader("Content-Range"), wanted)
     size = wanted.last - wanted.first + 1
-    is_whole = wanted.first == 0 and response.getheader("Content-Length") == str(size)
-    return response.status == 200 and is_whole
+    all_of_it = wanted.first == 0 and response.getheader("Content-Length") == str(size)
+    return response.status == 200 and all_of_it
 
 
 def _range_fits(header: str | None, wanted: Range) -> bool:

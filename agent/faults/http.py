@@ -89,6 +89,13 @@ def _fits_body(inner: Step, m: Machine, payload: EventData) -> OtaErr:
     return inner(m, payload)
 
 
+def _takes_broken_body(parts: Parts) -> None:
+    """A body that broke off is filled up with zeros."""
+    inner = cast(HttpDownload, parts.machine.http)
+    inner.is_whole = lambda _response, _length, _size: True
+    handler(Handler.PROCESS_DATA, _fits_body)(parts)
+
+
 def _starts_over(inner: Step, m: Machine, payload: EventData) -> OtaErr:
     """A fresh URL is taken for a fresh download."""
     transfer = _download(m)
@@ -160,7 +167,7 @@ FAULTS: dict[str, Fault] = {
         "cuts or fills up bodies of the wrong length",
         "HTP-006",
         "http-body-too-short",
-        handler(Handler.PROCESS_DATA, _fits_body),
+        _takes_broken_body,
     ),
     "http-never-repeat": fault(
         "never asks again for a range that was not answered",
