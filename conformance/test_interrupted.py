@@ -81,7 +81,10 @@ def test_suspended_and_resumed(scenario: Scenario) -> None:
 @pytest.mark.needs_commands
 @pytest.mark.usefixtures("good_case")
 def test_user_abort(scenario: Scenario) -> None:
-    """The application aborts the update: reported, nothing more asked for, next job taken."""
+    """The application aborts the update: reported, nothing more asked for, next job taken.
+
+    The next job comes without a restart between, which would cure a device that is deaf.
+    """
     cloud, device = scenario.cloud, scenario.device
     cloud.hold_data_from(10)
     update = cloud.offer("1.0.1", size=MANY_BLOCKS)
@@ -89,5 +92,5 @@ def test_user_abort(scenario: Scenario) -> None:
     device.command("abort")
     device.reports(update, "FAILED", "aborted: 0x00000013")
     cloud.release_data()
-    device.keeps(device.factory)
-    scenario.proves_alive()
+    device.runs(device.factory)
+    device.keeps(scenario.proves_alive().image)

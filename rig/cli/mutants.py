@@ -16,7 +16,7 @@ from rig.judge.catalogue import DEFAULT_FILE, default_catalogue
 from rig.mutants.matrix import kill_matrix
 from rig.mutants.mutant import Mutant, load_mutants
 from rig.mutants.pool import try_all
-from rig.mutants.trial import Trial
+from rig.mutants.trial import MISSING, Trial
 
 MAX_JOBS = 2
 KILL_MATRIX = DEFAULT_FILE.parents[1] / "docs" / "kill-matrix.md"
@@ -73,8 +73,11 @@ def _try(
         trials[trial.name] = trial
         console.print(_line(trial), markup=False, soft_wrap=True)
     killed = sum(trial.is_killed for trial in trials.values())
+    untried = sum(trial.lacks_scenario for trial in trials.values())
     seconds = time.monotonic() - started
     console.print(f"{killed} of {len(names)} mutants killed in {seconds:.0f} s")
+    if untried:
+        console.print(f"{untried} could not be tried: the scenario that they name is missing")
     if write:
         _write(write, kill_matrix(mutants, trials, default_catalogue()))
         console.print(f"kill matrix: {write}", markup=False)
@@ -93,6 +96,9 @@ def _write(file: Path, matrix: str) -> None:
 def _line(trial: Trial) -> str:
     if trial.is_killed:
         return f"✓ {trial.name:<28}  {' '.join(trial.killed_by)}  {trial.seconds} s"
+    if trial.lacks_scenario:
+        missing = " ".join(name for name, said in trial.said.items() if said == MISSING)
+        return f"? {trial.name:<28}  no scenario {missing}  {trial.seconds} s"
     also = f"; violated {' '.join(trial.violated)}" if trial.violated else ""
     ends = "; ".join(f"{name}: {said.splitlines()[0]}" for name, said in trial.said.items())
     return f"✗ {trial.name:<28}  survived{also}  ({ends})  {trial.seconds} s"

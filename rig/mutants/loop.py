@@ -12,11 +12,10 @@ from rig.bench import Bench
 from rig.case import CaseOutcome
 from rig.judge import Outcome
 from rig.mutants.mutant import Mutant
-from rig.mutants.trial import Trial
+from rig.mutants.trial import MISSING, Trial
 from rig.pytest_plugin import CASE, RUN
 
 GOOD_CASE_FIXTURE = "good_case"
-MISSING = "there is no such scenario"
 
 
 class MutantLoop:

@@ -44,6 +44,8 @@ def _killers(trials: Mapping[str, Trial], name: str) -> list[str]:
 
 
 def _row(mutant: Mutant, trial: Trial) -> str:
-    by = " ".join(trial.killed_by) or "**survived**"
+    untried = "not tried: its scenario is missing"
+    otherwise = untried if trial.lacks_scenario else "**survived**"
+    by = " ".join(trial.killed_by) or otherwise
     scenario = f"`{trial.scenario}`" if trial.scenario else ""
     return f"| `{mutant.name}` | {mutant.description} | {by} | {scenario} |"

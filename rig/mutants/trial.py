@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+MISSING = "there is no such scenario"
+
 
 @dataclass
 class Trial:
@@ -23,6 +25,11 @@ class Trial:
     @property
     def is_killed(self) -> bool:
         return bool(self.killed_by)
+
+    @property
+    def lacks_scenario(self) -> bool:
+        """Whether it survived for want of a scenario that would try it."""
+        return not self.is_killed and MISSING in self.said.values()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
