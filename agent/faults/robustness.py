@@ -16,7 +16,7 @@ from agent.faults.seams import (
 )
 from agent.faults.transfer import ENDLESS
 from agent.machine.machine import Machine, Step
-from agent.machine.ports import EventData, StreamMessage
+from agent.machine.ports import EventData, StreamMessage, Timer
 from agent.protocol.codes import OtaErr
 from agent.protocol.transitions import Handler
 
@@ -50,8 +50,10 @@ def _drowns(parts: Parts) -> None:
 
     def process(inner: Step, m: Machine, payload: EventData) -> OtaErr:
         count[0] += isinstance(payload, StreamMessage)
-        drowned = count[0] > 2 * m.settings.window
-        return OtaErr.NONE if drowned else inner(m, payload)
+        if count[0] <= 2 * m.settings.window:
+            return inner(m, payload)
+        m.timers.stop(Timer.REQUEST)
+        return OtaErr.NONE
 
     handler(Handler.REQUEST_DATA, request)(parts)
     handler(Handler.PROCESS_DATA, process)(parts)
@@ -98,7 +100,7 @@ FAULTS: dict[str, Fault] = {
         handler(Handler.PROCESS_JOB, _crashes_on_long),
     ),
     "drown": fault(
-        "takes no block any more after a flood",
+        "takes and asks for no block any more after a flood",
         "RES-003",
         "data-blocks-flood",
         together(_drowns, ENDLESS),

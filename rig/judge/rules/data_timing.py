@@ -233,7 +233,7 @@ def counts_anew(story: Story) -> Findings:
         # A request that was answered is not an unanswered attempt.
         attempts = len(silence.requests) - (0 if silence.is_last else 1)
         ended = silence.transfer.ended_by
-        if silence.after_data and before and before + attempts >= declared:
+        if silence.after_data and before:
             gave_up = (
                 silence.is_last
                 and silence.transfer.end is End.TERMINAL
@@ -245,7 +245,7 @@ def counts_anew(story: Story) -> Findings:
             )
             if gave_up and attempts < declared - 1:
                 yield broken(f"FAILED after {attempts} attempts since a block", ended)
-            else:
+            elif before + attempts >= declared:
                 yield kept(f"{attempts} attempts since a block", silence.requests[-1])
         unanswered_before[key] = before + attempts
 

@@ -244,7 +244,9 @@ def shortens_no_id(story: Story) -> Findings:
         )
         if shortened is not None:
             yield broken("a status went to a shortened job id", delivery.seen, shortened)
-        elif not downloads(story, delivery) and (life := sign_of_life(story, delivery.seen)):
+        elif asked := downloads(story, delivery):
+            yield broken("data was asked for, for a job id that is too long", delivery.seen, *asked)
+        elif life := sign_of_life(story, delivery.seen):
             yield kept("no download and no status on a shortened id", delivery.seen, life)
 
 

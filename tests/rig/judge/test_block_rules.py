@@ -238,6 +238,21 @@ def test_attempts_count_anew_after_a_block() -> None:
     check(tape, satisfied="DAT-014 DAT-029 DAT-030 DAT-031 SHT-004 RES-008")
 
 
+def test_gives_up_at_once_after_a_block() -> None:
+    """The request that the block answered counts in such a device, too."""
+    tape = downloading()
+    for _ in range(2):
+        tape.wait(2)
+        tape.request([0, 1, 2])
+    tape.data(0)
+    tape.progress(1)
+    tape.wait(2)
+    tape.request([1, 2])
+    tape.wait(2)
+    tape.failed("aborted: 0x00000000")
+    check(tape, violated="DAT-031")
+
+
 def test_attempts_go_on_counting_after_a_block() -> None:
     tape = downloading()
     for _ in range(2):

@@ -224,6 +224,14 @@ def test_long_job_id() -> None:
     check(tape, satisfied="JOB-021")
 
 
+def test_long_job_id_downloaded() -> None:
+    tape = idle()
+    tape.news(offer("J" * 73))
+    tape.subscribe_stream()
+    tape.request([0, 1, 2])
+    check(tape, violated="JOB-021")
+
+
 def test_long_job_id_shortened() -> None:
     tape = idle()
     tape.news(offer("J" * 73))
