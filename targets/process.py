@@ -23,6 +23,27 @@ SLOT_FILES = {"A": "slot_a.bin", "B": "slot_b.bin"}
 STOP_TIME_S = 5.0
 
 
+def agent_config(board: Board, root: Path, connection: Connection) -> dict[str, object]:
+    """What the reference agent is told of itself (docs/agent.md), its slots being in `root`."""
+    mqtt: dict[str, object] = {"host": connection.host, "port": connection.port}
+    for key in ("ca", "cert", "key"):
+        if path := getattr(connection, key):
+            mqtt[key] = str(path)
+    config: dict[str, object] = {
+        "thing": connection.thing,
+        "root": str(root),
+        "mqtt": mqtt,
+        "signer_keys": [str(path) for path in connection.signer_keys],
+        "declares": board.declares.model_dump(mode="json"),
+        "product": board.product,
+        "slot_size": board.image.max_size,
+        "faults": list(board.process.faults),
+    }
+    if connection.http_ca:
+        config["http_ca"] = str(connection.http_ca)
+    return config
+
+
 class ProcessDriver:
     """Runs the board's command in a process group of its own below `root`."""
 
@@ -51,22 +72,7 @@ class ProcessDriver:
         self._root.mkdir(parents=True, mode=0o700)
         (self._root / SLOT_FILES["A"]).write_bytes(factory_image)
         self._console.forget()
-        mqtt: dict[str, object] = {"host": connection.host, "port": connection.port}
-        for key in ("ca", "cert", "key"):
-            if path := getattr(connection, key):
-                mqtt[key] = str(path)
-        config: dict[str, object] = {
-            "thing": connection.thing,
-            "root": str(self._root),
-            "mqtt": mqtt,
-            "signer_keys": [str(path) for path in connection.signer_keys],
-            "declares": self._board.declares.model_dump(mode="json"),
-            "product": self._board.product,
-            "slot_size": self._board.image.max_size,
-            "faults": list(self._board.process.faults),
-        }
-        if connection.http_ca:
-            config["http_ca"] = str(connection.http_ca)
+        config = agent_config(self._board, self._root, connection)
         self._config.write_text(json.dumps(config, indent=1))
         self._recorder.record(
             "probe", "FLASH", slot="A", length=len(factory_image), sha256=_sha256(factory_image)

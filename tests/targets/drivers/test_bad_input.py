@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import threading
@@ -30,9 +31,13 @@ def emulator_of(bench: DriverBench) -> int:
 
 def kill_emulator_of(bench: DriverBench) -> None:
     """Returns when it is dead, which is later than when it was told to die."""
-    pid = emulator_of(bench)
-    os.kill(pid, signal.SIGKILL)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    process = os.pidfd_open(emulator_of(bench))
+    try:
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+        # Readable once it has ended, whoever collects it: the board may, from its own thread.
+        select.select([process], [], [])
+    finally:
+        os.close(process)
 
 
 def is_alive(pid: int) -> bool:
