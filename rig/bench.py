@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from rig.board_images import image_source
 from rig.clock import SystemClock
 from rig.errors import BenchError
 from rig.gateway.endpoint import BrokerEndpoint
@@ -22,7 +23,7 @@ from rig.signing import SigningKey
 from rig.trace import Header, Recorder, RecorderSwitch
 from targets.board import Board
 from targets.driver import Connection
-from targets.process import ProcessDriver
+from targets.drivers import open_driver
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Bench:
         self._stack.callback(lambda: loop.call(self._server.stop()))
         self._connection = self._enrol(root)
         self._root = root
-        self.driver = ProcessDriver(self.board, root, self._recorder)
+        self.driver = open_driver(self.board, root, self._recorder)
         self._stack.callback(lambda: self.driver.close())
 
     def exchange(self, board: Board) -> None:
@@ -96,7 +97,7 @@ class Bench:
         """
         self.driver.close()
         self.board = board
-        self.driver = ProcessDriver(board, self._root, self._recorder)
+        self.driver = open_driver(board, self._root, self._recorder)
 
     def _enrol(self, root: Path) -> Connection:
         """Make the thing and what the device proves itself with."""
@@ -130,7 +131,7 @@ class Bench:
         recorder = Recorder(
             Header(name, board.name, board.thing, board.declares.model_dump(mode="json"))
         )
-        images = ImageMaker(board.product, self._image_seed)
+        images = ImageMaker(image_source(board), self._image_seed)
         cloud = Cloud(
             self._server.jobs,
             self._server.faults,

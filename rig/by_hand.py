@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import time
 
-from agent.protocol.image import build_image
+from agent.protocol.image import Behaviour
 from agent.protocol.version import Version
+from rig.board_images import image_source
 from rig.errors import BenchError
 from targets.board import Board
 from targets.driver import BootReport, Driver
-from targets.firmware_image import make_image, makes_images
 
 LOOK_S = 0.01
 """Between two looks whether the device has booted."""
 MARKER = bytes(16)
+FACTORY_SIZE = 4096
 
 
 def factory_image(board: Board) -> bytes:
     """The image a device is flashed with by hand: of its factory version, its marker all zero."""
-    if makes_images(board):
-        return make_image(board, board.image.factory_version, None, 0, MARKER)
     version = Version.parse(board.image.factory_version)
-    return build_image(version, 4096, product=board.product, marker=MARKER)
+    return image_source(board)(version, FACTORY_SIZE, Behaviour.PASS, MARKER)
 
 
 def wait_for_boot(board: Board, driver: Driver, *, after: int = 0) -> BootReport:

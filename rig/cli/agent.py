@@ -19,7 +19,7 @@ from rig.device_directory import FIRST_VERSION, DeviceDirectory
 from rig.errors import BenchError, UsageError
 from rig.jobs.settings import JobSettings
 from rig.private_files import make_private_directory, write_private_file
-from rig.scenario.images import ImageMaker
+from rig.scenario.images import ImageMaker, ReferenceImages
 from rig.serve_client import ServeClient
 from rig.serve_state import DEFAULT_DATA, SIGNER_FILE, ServeState
 
@@ -59,7 +59,7 @@ def _flash(slots: Path, device: DeviceDirectory, wanted: Version | None) -> None
             )
         return
     version = wanted or FIRST_VERSION
-    image = ImageMaker(PRODUCT, iter([secrets.randbits(64)])).make(str(version))
+    image = ImageMaker(ReferenceImages(PRODUCT), iter([secrets.randbits(64)])).make(str(version))
     write_private_file(slots / FACTORY_SLOT, image.content)
     device.note_version(version)
 

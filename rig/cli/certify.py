@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from rig.cli.board_needs import ensure_board_needs
 from rig.cli.main import EXIT_BENCH, EXIT_OK, parser
 from rig.cli.progress import Progress
 from rig.errors import UsageError
@@ -22,7 +23,7 @@ from rig.judge.catalogue import DEFAULT_FILE
 from targets.board import load_board
 
 SUITE = DEFAULT_FILE.parent
-DEFAULT_BOARD = "reference"
+DEFAULT_BOARD = "microbit-v1-virtual"
 PYTEST_WORDS = (
     *(str(SUITE), f"--rootdir={SUITE.parent}", "--import-mode=importlib"),
     # In order and without pytest's own capture, cache and time limit: a board takes its time.
@@ -34,7 +35,9 @@ PYTEST_WORDS = (
 
 def run(arguments: Sequence[str]) -> int:
     options, for_pytest = _parser().parse_known_args(arguments)
-    load_board(options.board)  # A mistake in it is told at once, in one line.
+    board = load_board(options.board)  # A mistake in it is told at once, in one line.
+    if not options.list:
+        ensure_board_needs(board)
     console = Console(file=sys.stderr if options.json else sys.stdout, highlight=False)
     progress = Progress(console, listing=options.list)
     # The progress shows all there is; pytest's own words would only be between its lines.
@@ -81,7 +84,11 @@ def _one_line(complaints: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     words = parser("certify", __doc__ or "")
-    words.add_argument("--board", default=DEFAULT_BOARD, help="a board's name or a board file")
+    words.add_argument(
+        "--board",
+        default=DEFAULT_BOARD,
+        help=f"a board's name or a board file; default: {DEFAULT_BOARD}",
+    )
     words.add_argument("--profile", default="core", choices=["core", "full"])
     words.add_argument("--out", type=Path, metavar="DIR", help="directory for the report")
     words.add_argument("--list", action="store_true", help="list the scenarios and stop")

@@ -19,7 +19,7 @@ from rig.device_directory import DeviceDirectory, next_build
 from rig.errors import BenchError, UsageError
 from rig.jobs.ota_update import PROTOCOLS
 from rig.jobs.settings import JobSettings
-from rig.scenario.images import ImageMaker
+from rig.scenario.images import ImageMaker, ReferenceImages
 from rig.serve_client import ExecutionShown, ServeClient
 from rig.serve_state import DEFAULT_DATA, SIGNING_KEY_FILE
 from rig.signing import SigningKey
@@ -105,7 +105,7 @@ def _new_image(options: argparse.Namespace, device: DeviceDirectory) -> Offer:
     else:
         version = version_of(options.version)
     behaviour = BEHAVIOURS[options.behaviour or "pass"]
-    maker = ImageMaker(PRODUCT, iter([secrets.randbits(64)]))
+    maker = ImageMaker(ReferenceImages(PRODUCT), iter([secrets.randbits(64)]))
     image = maker.make(str(version), size=size, behaviour=behaviour)
     update_id = _update_id(str(version).replace(".", "-"))
     return Offer(image.content, f"version {version}", update_id, version)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Protocol
 
-from agent.protocol.image import Behaviour, build_image, read_header
+from agent.protocol.image import Behaviour, build_image
 from agent.protocol.version import Version
 from rig.signing import SigningKey
 
@@ -29,20 +30,19 @@ class Signing(Enum):
 
 @dataclass(frozen=True)
 class Image:
-    """A firmware image as it will be delivered."""
+    """A firmware image as it will be delivered.
+
+    `marker` is what the boot marker shows when this very image runs (32 hex digits).
+    """
 
     content: bytes
     version: Version
     behaviour: Behaviour
+    marker: str
 
     @property
     def size(self) -> int:
         return len(self.content)
-
-    @property
-    def marker(self) -> str:
-        """What the boot marker shows when this very image runs (32 hex digits)."""
-        return read_header(self.content).marker.hex()
 
     @property
     def sha256(self) -> str:
@@ -50,32 +50,48 @@ class Image:
 
     def corrupted(self) -> Image:
         """The same with one bit of its last byte changed."""
-        content = self.content[:-1] + bytes([self.content[-1] ^ 0x01])
-        return Image(content, self.version, self.behaviour)
+        return replace(self, content=self.content[:-1] + bytes([self.content[-1] ^ 0x01]))
+
+
+class ImageSource(Protocol):
+    """Where the bytes of images come from: a board's own firmware, or the reference format."""
+
+    def __call__(self, version: Version, size: int, behaviour: Behaviour, marker: bytes) -> bytes:
+        """An image as near to `size` bytes as there can be one; `marker` has 16 bytes."""
+
+
+class ReferenceImages:
+    """Images of the reference format (agent.protocol.image) for one product, of any size."""
+
+    def __init__(self, product: str) -> None:
+        self._product = product
+
+    def __call__(self, version: Version, size: int, behaviour: Behaviour, marker: bytes) -> bytes:
+        return build_image(
+            version,
+            size,
+            behaviour=behaviour,
+            product=self._product,
+            marker=marker,
+            body_seed=int.from_bytes(marker[:4]),
+        )
 
 
 class ImageMaker:
-    """Makes images for one product; no two of one maker are alike."""
+    """Makes the images of a run; no two of one maker are alike."""
 
-    def __init__(self, product: str, seeds: Iterator[int]) -> None:
-        self._product = product
+    def __init__(self, source: ImageSource, seeds: Iterator[int]) -> None:
+        self._source = source
         self._seeds = seeds
 
     def make(
         self, version: str, *, size: int = 20_000, behaviour: Behaviour = Behaviour.PASS
     ) -> Image:
-        """An image of `size` bytes, header included."""
-        seed = next(self._seeds)
+        """An image as near to `size` bytes, header included, as the board's images can be."""
         parsed = Version.parse(version)
-        content = build_image(
-            parsed,
-            size,
-            behaviour=behaviour,
-            product=self._product,
-            marker=hashlib.sha256(f"{self._product}:{seed}".encode()).digest()[:16],
-            body_seed=seed,
-        )
-        return Image(content, parsed, behaviour)
+        marker = hashlib.sha256(f"image {next(self._seeds)}".encode()).digest()[:16]
+        content = self._source(parsed, size, behaviour, marker)
+        return Image(content, parsed, behaviour, marker.hex())
 
 
 def sign(
