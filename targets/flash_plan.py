@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,19 +21,22 @@ HEADER_SIZE = 64
 
 @dataclass(frozen=True)
 class Piece:
-    """Bytes that a stretch of flash is to hold; erased ones stand for what is not written."""
+    """Bytes that a stretch of flash is to hold; erased ones stand for what is not written.
+
+    `slot` and `image_size` (bytes) are those of an image, which need not fill its slot; `file` is
+    the name of the part that the board file names.
+    """
 
     what: str
     address: int
     content: bytes
+    slot: str = ""
+    image_size: int = 0
+    file: str = ""
 
     @property
     def is_erased(self) -> bool:
         return self.content.count(ERASED) == len(self.content)
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()
 
 
 def pieces(board: Board, factory_image: bytes, connection: Connection) -> list[Piece]:
@@ -46,7 +48,8 @@ def pieces(board: Board, factory_image: bytes, connection: Connection) -> list[P
             f"{first.name} has room for {first.size}; mend image.factory or flash.slots"
         )
     found = [
-        Piece(part.file, part.address, part_file(part.file).read_bytes()) for part in flash.parts
+        Piece(part.file, part.address, part_file(part.file).read_bytes(), file=part.file)
+        for part in flash.parts
     ]
     if flash.device_page is not None:
         page = device_page(board, connection.thing, connection.signer_keys)
@@ -58,7 +61,13 @@ def pieces(board: Board, factory_image: bytes, connection: Connection) -> list[P
     for slot in flash.slots:
         content = factory_image if slot is first else b""
         found.append(
-            Piece(f"slot {slot.name}", slot.address, content.ljust(slot.size, bytes([ERASED])))
+            Piece(
+                f"slot {slot.name}",
+                slot.address,
+                content.ljust(slot.size, bytes([ERASED])),
+                slot.name if content else "",
+                len(content),
+            )
         )
     return found
 

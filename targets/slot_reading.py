@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from rig.trace import RecorderSwitch
 from targets.driver import BootReport, SlotReading
@@ -11,15 +12,23 @@ from targets.sections import Slot
 
 
 def record_flash(recorder: RecorderSwitch, piece: Piece, *, sectors: int) -> None:
-    """`sectors` is how many had to be written; 0: the digest was right already."""
+    """`sectors` is how many had to be written; 0: the digest was right already.
+
+    Length and digest of an image are its own, without what is erased behind it.
+    """
+    image = piece.content[: piece.image_size] if piece.slot else piece.content
+    told: dict[str, Any] = (
+        {"slot": piece.slot} if piece.slot else {"file": piece.file} if piece.file else {}
+    )
     recorder.record(
         "probe",
         "FLASH",
         what=piece.what,
         address=piece.address,
-        length=len(piece.content),
-        sha256=piece.sha256,
+        length=len(image),
+        sha256=hashlib.sha256(image).hexdigest(),
         sectors=sectors,
+        **told,
     )
 
 

@@ -12,6 +12,7 @@ from rig.report.console import Boot, boots
 from rig.report.messages import Row, rows
 from rig.report.states import Tour, tour
 from rig.report.verdict import RequirementResult, RunResult
+from rig.report.witnesses import Sighting, sightings
 from rig.trace import TraceError, read_trace
 
 _STEP = re.compile(r"\d+\.\s+")
@@ -43,6 +44,7 @@ class CasePage:
     satisfied: int
     messages: tuple[Row, ...] = ()
     boots: tuple[Boot, ...] = ()
+    witnesses: tuple[Sighting, ...] = ()
     tour: Tour = field(default_factory=lambda: Tour(frozenset(), False))
     trouble: str = ""
 
@@ -83,6 +85,7 @@ def case_page(number: int, case: CaseResult, result: RunResult) -> CasePage:
                 satisfied,
                 shown,
                 boots(trace),
+                sightings(trace),
                 tour(trace),
             )
     evidence = _evidence(case, violating, result.requirements, ())

@@ -107,7 +107,8 @@ def _words(event: Event) -> tuple[str, str]:
     if event.kind == "JOB_CREATED":
         return f"job {data.get('job_id')} is offered", _job(data)
     if event.kind == "FLASH":
-        return "the rig flashes", f"slot {data.get('slot')}, {data.get('length')} bytes"
+        place = data.get("what") or f"slot {data.get('slot')}"
+        return "the rig flashes", f"{_plain(place)}, {data.get('length')} bytes"
     words = event.kind.replace("_", " ").lower()
     return words, ", ".join(f"{key} {_plain(value)}" for key, value in data.items())
 

@@ -98,7 +98,10 @@ def _images(trace: Trace) -> Iterable[tuple[str, str]]:
     for event in trace.events:
         if event.channel == "probe" and event.kind == "FLASH":
             sha256 = event.data.get("sha256")
-            name = f"flashed-{event.data.get('slot')}-{str(sha256)[:12]}"
+            place = event.data.get("slot") or event.data.get("file")
+            if place is None:
+                continue
+            name = f"flashed-{place}-{str(sha256)[:12]}"
         elif event.kind == "JOB_CREATED" and isinstance(event.data.get("image"), dict):
             name, sha256 = str(event.data.get("job_id")), event.data["image"].get("sha256")
         else:

@@ -32,14 +32,14 @@ class Certified:
         return {name: case["outcome"] for name, case in self.document["cases"].items()}
 
 
-def certify(out: Path, *arguments: str) -> Certified:
+def certify(out: Path, *arguments: str, patience_s: float = PATIENCE_S) -> Certified:
     """Run the command in the checkout; fails if it leaves no report."""
     done = subprocess.run(
         [sys.executable, "-m", "rig.cli.main", "certify", "--out", str(out), *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=patience_s,
         check=False,
     )
     said = done.stdout + done.stderr
