@@ -27,6 +27,8 @@ ROOMS = {
     "rig.errors": "rig.trace",
     "rig.trace": "rig.trace",
     "rig.bench": "rig: bench, run, scenario, cli",
+    "rig.board_checks": "rig: bench, run, scenario, cli",
+    "rig.by_hand": "rig: bench, run, scenario, cli",
     "rig.cli": "rig: bench, run, scenario, cli",
     "rig.mutants": "rig: bench, run, scenario, cli",
     "rig.pytest_plugin": "rig: bench, run, scenario, cli",

@@ -10,13 +10,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rig.board_images import image_source
 from rig.clock import SystemClock
 from rig.errors import BenchError
 from rig.gateway.endpoint import BrokerEndpoint
 from rig.loop_thread import LoopThread
 from rig.private_files import write_private_file
 from rig.scenario import Cloud, Device, Scenario
+from rig.scenario.board_images import image_source
 from rig.scenario.images import ImageMaker
 from rig.server import Server, ServerSettings
 from rig.signing import SigningKey

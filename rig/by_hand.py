@@ -6,8 +6,8 @@ import time
 
 from agent.protocol.image import Behaviour
 from agent.protocol.version import Version
-from rig.board_images import image_source
 from rig.errors import BenchError
+from rig.scenario.board_images import image_source
 from targets.board import Board
 from targets.driver import BootReport, Driver
 

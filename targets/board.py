@@ -63,7 +63,7 @@ class ProcessSettings(Section):
     """How the device's process is started; `{python}` and `{config}` are filled in."""
 
     command: tuple[str, ...] = Field(
-        ("{python}", "-m", "agent", "--config", "{config}"), min_length=1
+        ("{python}", "-P", "-m", "agent", "--config", "{config}"), min_length=1
     )
     faults: tuple[str, ...] = Field((), description="deliberate faults of the reference agent")
 
