@@ -35,9 +35,12 @@ from rig.run import Run
 from rig.scenario import Cloud
 from rig.scenario.images import ImageMaker
 from rig.trace import Recorder
+from targets.board import load_board
+from targets.chip_driver import ChipDriver
 from targets.process import ProcessDriver
 
-AT_MOST_MS = 100.0
+AT_MOST_MS = {"process": 100.0}
+AT_MOST_ON_A_CHIP_MS = 300.0
 DEVICE, REST = "device", "the rest"
 ACTIVITIES: tuple[tuple[object, str, str], ...] = (
     (Recorder, "wait", DEVICE),
@@ -47,6 +50,12 @@ ACTIVITIES: tuple[tuple[object, str, str], ...] = (
     (ProcessDriver, "provision", "flash"),
     (ProcessDriver, "power_on", "start the process"),
     (ProcessDriver, "read_slots", "read slots"),
+    (ChipDriver, "command", DEVICE),
+    (ChipDriver, "power_off", "switch off"),
+    (ChipDriver, "power_cut", "switch off"),
+    (ChipDriver, "provision", "flash"),
+    (ChipDriver, "power_on", "switch on"),
+    (ChipDriver, "read_slots", "read slots"),
     (ImageMaker, "make", "make images"),
     (Cloud, "offer", "make jobs"),
     (Cloud, "offer_document", "make jobs"),
@@ -171,8 +180,9 @@ def main() -> int:
     cases_s = sum(account.total for account in (*meter.cases.values(), *meter.once.values()))
     whole_s = certify_in_a_process(options.board, for_pytest)
     print(f"`otarig certify` {whole_s:.1f} s; the cases of the run above {cases_s:.1f} s")
-    met = max(overheads) <= AT_MOST_MS
-    print(f"target (≤ {AT_MOST_MS:g} ms a scenario): {'met' if met else 'missed'}")
+    at_most = AT_MOST_MS.get(load_board(options.board).driver, AT_MOST_ON_A_CHIP_MS)
+    met = max(overheads) <= at_most
+    print(f"target (≤ {at_most:g} ms a scenario): {'met' if met else 'missed'}")
     return 0 if met else 1
 
 

@@ -6,6 +6,7 @@ so that a broken rule fails the test, and the session ends with the report and i
 
 from __future__ import annotations
 
+import gc
 import inspect
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -135,6 +136,9 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     except BenchError as error:
         # No scenario can be run: one line says so, not one for each of them.
         pytest.exit(str(error), pytest.ExitCode.INTERNAL_ERROR)
+    # What is loaded by now stays: to look through it for garbage takes a tenth of a second, now
+    # and then, from whatever scenario happens to run.
+    gc.freeze()
     yield opened
     opening.__exit__(None, None, None)
 

@@ -103,20 +103,27 @@ class ProbeSession:
         if length == 0:
             return b""
         with self._telling(f"reading {length} bytes at {address:#010x}"):
-            # By words: pyOCD looks at every unit that it reads.
+            # By words and from the access port: the core would look at every unit that it reads
+            # for a software breakpoint to hide, and there are none.
             first, end = address & ~3, address + length + 3 & ~3
-            words = self._target.read_memory_block32(first, (end - first) // 4)
+            port = self._target.selected_core_or_raise.ap
+            words = port.read_memory_block32(first, (end - first) // 4)
             content = struct.pack(f"<{len(words)}I", *words)
             return content[address - first :][:length]
 
     def program(self, changes: Sequence[Piece]) -> None:
         """Erase and write sectors. Raises `BenchError` if pyOCD says that this failed."""
         with self._telling("flashing"):
-            erased = [piece for piece in changes if piece.is_erased]
-            for piece in erased:
+            erased = [
+                (piece.address, piece.address + len(piece.content))
+                for piece in changes
+                if piece.is_erased
+            ]
+            if erased:
+                # All in one: the flash algorithm is loaded and started once for each call.
                 sectors = FlashEraser(self._session, FlashEraser.Mode.SECTOR)
                 sectors._log_chip_erase = False
-                sectors.erase([(piece.address, piece.address + len(piece.content))])
+                sectors.erase(erased)
             loader = MemoryLoader(
                 self._session, chip_erase="sector", trust_crc=False, progress=lambda _: None
             )
