@@ -6,6 +6,7 @@ and runs the OTA agent between them, so a data block is handled where it is read
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import socket
@@ -22,16 +23,18 @@ from agent.http import HttpDownload
 from agent.machine.ports import EventData, JobRecord
 from agent.machine.settings import DataProtocol, MachineSettings
 from agent.mqtt import OtaMqtt
-from agent.platform.ab_platform import AbPlatform, PlatformSettings
+from agent.platform.ab_platform import AbPlatform, FailingCall, PlatformSettings
 from agent.platform.boot_loader import EXIT_RESET, Boot
 from agent.platform.boot_state import BootStateStore
 from agent.platform.filesystem import OsFilesystem
-from agent.protocol.codes import ImageState, JobEvent, OtaErr
+from agent.protocol.codes import ImageState, JobEvent, JobParseErr, JobReason, JobStatus, OtaErr
 from agent.protocol.image import Behaviour
 from agent.protocol.states import Event, State
 from agent.timers import LoopTimers
 
 EXIT_CRASH = 139
+FAIL_USAGE = f"fail {'|'.join(FailingCall)}"
+MAX_BLINKS = 0xFFFF
 FLUSH_S = 2.0
 """How long a reset waits for reports to be acknowledged."""
 IDLE_S = 1.0
@@ -238,6 +241,8 @@ class Application:
                 say(f"ota: activation failed: {ota_err_text(result)}")
             case JobEvent.START_TEST:
                 self._self_test()
+            case JobEvent.PARSE_CUSTOM_JOB if isinstance(payload, JobRecord):
+                claim_blink_job(payload)
             case _:
                 return
 
@@ -284,13 +289,26 @@ class Application:
         }
         if name == "shutdown":
             return self._shutdown(unsubscribe=arguments != ["0"])
+        if name == "fail":
+            return self._fail(arguments)
         if name == "reset":
             say("command: reset OtaErrNone")
             self.platform.reset()
         command = commands.get(name)
         if command is None:
-            return "unknown command; use " + ", ".join([*commands, "shutdown [0|1]", "reset"])
+            return "unknown command; use " + ", ".join(
+                [*commands, "shutdown [0|1]", FAIL_USAGE, "reset"]
+            )
         return ota_err_text(command())
+
+    def _fail(self, arguments: list[str]) -> str:
+        """For tests of what the agent does about it: the platform's next such call fails."""
+        try:
+            (call,) = map(FailingCall, arguments)
+        except ValueError:
+            return f"use {FAIL_USAGE}"
+        self.platform.fail_next = call
+        return ota_err_text(OtaErr.NONE)
 
     def _suspend(self) -> OtaErr:
         self._user_suspended = True
@@ -305,6 +323,17 @@ class Application:
         self.agent.shutdown(unsubscribe)
         self._pump()
         return self.agent.get_state().text
+
+
+def claim_blink_job(record: JobRecord) -> None:
+    """The application's one job of its own: `{"blink":N}`, which succeeds as version 0.0.N."""
+    try:
+        times = json.loads(record.document)["execution"]["jobDocument"]["blink"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return
+    if isinstance(times, int) and 0 <= times <= MAX_BLINKS:
+        record.parse_err, record.status = JobParseErr.NONE, JobStatus.SUCCEEDED
+        record.reason, record.sub_reason = JobReason.ACCEPTED, times
 
 
 def run_image(config: AgentConfig, boot: Boot) -> int:

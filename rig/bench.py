@@ -13,6 +13,7 @@ from pathlib import Path
 from rig.clock import SystemClock
 from rig.errors import BenchError
 from rig.gateway.endpoint import BrokerEndpoint
+from rig.jobs.outcome import Notification
 from rig.loop_thread import LoopThread
 from rig.private_files import write_private_file
 from rig.scenario import Cloud, Device, Scenario
@@ -141,6 +142,7 @@ class Bench:
             self._trusted,
             self._foreign,
             self._job_numbers,
+            self._announce,
         )
         factory = images.make(board.image.factory_version)
         device = Device(self.driver, board, recorder, self._connection, factory)
@@ -151,6 +153,9 @@ class Bench:
             self._end_scenario()
             cloud.forget_jobs()
             self._recorder.use(None)
+
+    def _announce(self, notification: Notification) -> None:
+        self._loop.loop.call_soon_threadsafe(self._server.gateway.notify, notification)
 
     def _end_scenario(self) -> None:
         """The device is off and its connection is gone, so nothing runs into the next trace."""

@@ -18,6 +18,7 @@ import pytest
 from rig.bench import Bench, BenchOptions
 from rig.case import CaseOutcome, CaseResult
 from rig.errors import BenchError, OtarigError, UsageError
+from rig.judge.catalogue import Profile
 from rig.run import Run, RunOptions
 from rig.scenario import Cloud, Device, Scenario
 from rig.scenario.device import DeviceFailure
@@ -31,6 +32,14 @@ NOTHING_RAN = (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED)
 CUT_SHORT = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 GOOD_CASE = "good-case"
 CASE = pytest.StashKey[CaseResult]()
+NEEDS = {
+    "needs_commands": (Capability.COMMANDS, "the board's application takes no commands"),
+    "needs_platform_faults": (
+        Capability.PLATFORM_FAULTS,
+        "the board's application has no command `fail`, which makes its platform layer fail",
+    ),
+}
+"""Marks of scenarios: what the driver must be able to do for them, and what is said if not."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,6 +59,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "requirement(*ids): the requirements a scenario is for")
     config.addinivalue_line("markers", "needs_protocol(name): the device must declare it")
     config.addinivalue_line("markers", "needs_commands: the application must take commands")
+    config.addinivalue_line("markers", "needs_platform_faults: its command `fail` must work")
+    config.addinivalue_line("markers", "needs_custom_job: its application must claim a job")
+    config.addinivalue_line("markers", "full_profile: a scenario that the core profile leaves out")
     if not config.getoption("--board"):
         return
     try:
@@ -83,6 +95,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)  # Before pytest leaves out what was not selected.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     run = config.stash.get(RUN, None)
+    if run is not None and run.profile is not Profile.FULL:
+        # Not left out by the user: the profile is without them.
+        items[:] = [item for item in items if item.get_closest_marker("full_profile") is None]
     for item in items:
         if "scenario" not in getattr(item, "fixturenames", ()):
             continue
@@ -204,9 +219,11 @@ def missing_need(node: pytest.Item, bench: Bench) -> str | None:
     for mark in node.iter_markers("needs_protocol"):
         if mark.args[0] not in bench.board.declares.data_protocols:
             return f"the board does not declare the data protocol {mark.args[0]}"
-    needs_commands = node.get_closest_marker("needs_commands") is not None
-    if needs_commands and Capability.COMMANDS not in bench.driver.capabilities:
-        return "the board's application takes no commands"
+    if node.get_closest_marker("needs_custom_job") and not bench.board.custom_job.document:
+        return "the board file names no job of its own that the application claims"
+    for name, (capability, reason) in NEEDS.items():
+        if node.get_closest_marker(name) and capability not in bench.driver.capabilities:
+            return reason
     return None
 
 

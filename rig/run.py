@@ -57,7 +57,7 @@ class Run:
         self.left_out: list[CaseResult] = []
         """Scenarios that exist and were not selected."""
         self._options = bench
-        self._profile = Profile(options.profile)
+        self.profile = Profile(options.profile)
         self._strict = options.strict
         self._catalogue = default_catalogue()
         self._bench_errors: list[str] = []
@@ -134,7 +134,7 @@ class Run:
                 case.trace = None
         self.result = decide(
             self._catalogue,
-            self._profile,
+            self.profile,
             cases,
             bench_errors=self._bench_errors,
             interrupted=interrupted,

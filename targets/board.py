@@ -68,6 +68,14 @@ class ProcessSettings(Section):
     faults: tuple[str, ...] = Field((), description="deliberate faults of the reference agent")
 
 
+class CustomJob(Section):
+    """A job of its own that the device's application claims, and how it answers (OTA spec §4.5)."""
+
+    document: str = Field("", description="its document, as JSON text; empty: it claims none")
+    status: Literal["SUCCEEDED", "FAILED", "REJECTED"] = "SUCCEEDED"
+    reason: str = Field("", description="the `reason` of its statusDetails")
+
+
 class Board(Section):
     """One device under test."""
 
@@ -87,6 +95,7 @@ class Board(Section):
     console: ConsoleSettings = ConsoleSettings()
     power: PowerSettings = PowerSettings()
     modem: ModemSettings = ModemSettings()
+    custom_job: CustomJob = CustomJob()
     faults: int = Field(0, ge=0, description="deliberate faults of the reference firmware, bits")
 
     @field_validator("driver")

@@ -24,6 +24,8 @@ class Capability(Enum):
     """Deliver the device's console lines, each with the boot it belongs to."""
     COMMANDS = "commands"
     """Tell the application on the device to suspend, resume, abort …"""
+    PLATFORM_FAULTS = "platform_faults"
+    """The command `fail create_file|commit|reset` makes the next such call of the platform fail."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from agent.platform.boot_state import BootState, BootStateError, BootStateStore, Trial, TrialPhase
@@ -32,6 +33,17 @@ VERDICT_STATUS = {
     SignatureVerdict.NO_USABLE_KEY: PalStatus(PalMainStatus.BAD_SIGNER_CERT, 0),
 }
 SUCCESS = PalStatus(PalMainStatus.SUCCESS, 0)
+MADE_TO_FAIL = 2
+"""Sub code: the call failed because it was told to."""
+
+
+class FailingCall(StrEnum):
+    """A call that can be made to fail, so that what the agent does about it can be seen."""
+
+    CREATE_FILE = "create_file"
+    COMMIT = "commit"
+    RESET = "reset"
+    """It has no effect; a reset tells no status."""
 
 
 def _failed(main: PalMainStatus, error: OSError | BootStateError) -> PalStatus:
@@ -65,6 +77,8 @@ class AbPlatform:
         self._store = store
         self._fs = fs
         self._restart = restart
+        self.fail_next: FailingCall | None = None
+        """The call that fails the next time, once."""
         self._file: ReceivedFile | None = None
         self._verified: Trial | None = None
         self._state = store.load()
@@ -76,6 +90,8 @@ class AbPlatform:
         holds the only image known to be good."""
         if self._on_trial is not None:
             return PalStatus(PalMainStatus.BOOT_INFO_CREATE_FAILED, ON_TRIAL)
+        if self._is_to_fail(FailingCall.CREATE_FILE):
+            return PalStatus(PalMainStatus.RX_FILE_CREATE_FAILED, MADE_TO_FAIL)
         if document.file_size > self.settings.slot_size:
             return PalStatus(PalMainStatus.RX_FILE_TOO_LARGE, 0)
         self._drop_file()
@@ -143,7 +159,8 @@ class AbPlatform:
 
     def reset(self) -> PalStatus:
         """Restart; the boot loader decides what runs next. May be called from any thread."""
-        self._restart()
+        if not self._is_to_fail(FailingCall.RESET):
+            self._restart()
         return SUCCESS
 
     def image_state(self) -> PalImageState:
@@ -175,6 +192,8 @@ class AbPlatform:
             return SUCCESS
         if trial.phase is TrialPhase.REJECTED:
             return PalStatus(PalMainStatus.COMMIT_FAILED, 0)
+        if self._is_to_fail(FailingCall.COMMIT):
+            return PalStatus(PalMainStatus.COMMIT_FAILED, MADE_TO_FAIL)
         try:
             self.save_record(BootState(self.settings.running))
         except OSError as error:
@@ -193,6 +212,12 @@ class AbPlatform:
         except OSError as error:
             return _failed(failure, error)
         return SUCCESS
+
+    def _is_to_fail(self, call: FailingCall) -> bool:
+        fails = self.fail_next is call
+        if fails:
+            self.fail_next = None
+        return fails
 
     # -- parts ----------------------------------------------------------------------------------
 

@@ -145,6 +145,11 @@ class FaultPlan:
         with self._lock:
             self._armed.append(_Armed(fault))
 
+    def end(self, fault: Fault) -> None:
+        """End this very fault, spent or not; what it holds is let go only by `release`."""
+        with self._lock:
+            self._armed = [armed for armed in self._armed if armed.fault is not fault]
+
     def clear(self) -> None:
         """End all faults and let go what they hold."""
         with self._lock:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from agent.protocol import topics
-from rig.gateway.faults import CloseConnection, Fault, FaultPlan, Hold, PacketMatch
+from rig.gateway.faults import CloseConnection, Drop, Fault, FaultPlan, Hold, PacketMatch
 from rig.jobs.ota_update import OtaFile, OtaUpdateSpec
+from rig.jobs.outcome import Notification
 from rig.jobs.service import JobService
+from rig.scenario.documents import Document, compact
 from rig.scenario.images import Image, ImageMaker, Signing, sign
 from rig.signing import SigningKey
 from rig.trace import Recorder
@@ -47,7 +51,9 @@ class Cloud:
         trusted: SigningKey,
         foreign: SigningKey,
         job_numbers: itertools.count[int],
+        announce: Callable[[Notification], None],
     ) -> None:
+        """`announce` publishes to the device, behind what the service has published before."""
         self.images = images
         self.thing = thing
         self.service = jobs
@@ -56,6 +62,7 @@ class Cloud:
         self._trusted = trusted
         self._foreign = foreign
         self._numbers = job_numbers
+        self._announce = announce
 
     def offer(
         self,
@@ -65,14 +72,17 @@ class Cloud:
         signing: Signing = Signing.GOOD,
         size: int = 20_000,
         file_type: int | None = 0,
+        file_name: str = "firmware.bin",
+        update_id: str | None = None,
     ) -> Update:
         """Create an OTA update for the thing and return it; the job exists from now on.
 
-        `version` is the text of a new image's version, or an image made before.
+        `version` is the text of a new image's version, or an image made before. The job's id is
+        `AFR_OTA-` and the `update_id`.
         """
         image = version if isinstance(version, Image) else self.images.make(version, size=size)
         delivered, signature = sign(image, signing, self._trusted, self._foreign)
-        update_id = f"case-{next(self._numbers)}"
+        update_id = update_id or f"case-{next(self._numbers)}"
         key = f"{update_id}.bin"
         self.service.put_object(BUCKET, key, delivered.content)
         spec = OtaUpdateSpec(
@@ -80,7 +90,7 @@ class Cloud:
             things=(self.thing,),
             files=(
                 OtaFile(
-                    file_name="firmware.bin",
+                    file_name=file_name,
                     bucket=BUCKET,
                     key=key,
                     file_type=file_type,
@@ -97,49 +107,89 @@ class Cloud:
             thing=self.thing,
             protocols=list(protocols),
             signed=signing.value,
-            image={
-                "sha256": delivered.sha256,
-                "version": str(delivered.version),
-                "size": delivered.size,
-                "behaviour": delivered.behaviour.name.lower(),
-            },
+            image=_shown(delivered),
         )
         update = self.service.create_ota_update(spec)
         return Update(update.job_id, delivered)
 
-    def offer_document(self, document: Mapping[str, Any] | str) -> Job:
-        """Create a job with just this document, however wrong it may be."""
+    def offer_document(self, document: Mapping[str, Any] | str, image: Image | None = None) -> Job:
+        """Create a job with just this document, however wrong it may be.
+
+        `image` is what it delivers, where it is right.
+        """
         job_id = f"document-{next(self._numbers)}"
+        delivers: dict[str, Any] = (
+            {} if image is None else {"signed": "good", "image": _shown(image)}
+        )
         self._recorder.record(
-            "rig", "JOB_CREATED", job_id=job_id, thing=self.thing, document=document
+            "rig", "JOB_CREATED", job_id=job_id, thing=self.thing, document=document, **delivers
         )
         self.service.create_job(job_id, (self.thing,), document)
         return Job(job_id)
 
-    def afr_ota_document(self, version: str, *, size: int = 20_000) -> dict[str, Any]:
+    def afr_ota_document(
+        self, version: str, *, size: int = 20_000, protocols: Sequence[str] = ("MQTT",)
+    ) -> Document:
         """The document of a good update that nobody has been offered yet, to be spoilt."""
-        image = self.images.make(version, size=size)
-        key = f"unoffered-{next(self._numbers)}.bin"
-        self.service.put_object(BUCKET, key, image.content)
-        file = OtaFile(
-            file_name="firmware.bin",
-            bucket=BUCKET,
-            key=key,
-            file_type=0,
-            signature=self._trusted.sign(image.content),
-            cert_file="signer.pem",
-        )
-        return self.service.make_document((file,), ("MQTT",))
+        return self.document_of(self.images.make(version, size=size), protocols=protocols)
+
+    def document_of(self, *images: Image, protocols: Sequence[str] = ("MQTT",)) -> Document:
+        """The document of a good update with these files, which nobody has been offered yet."""
+        files = []
+        for image in images:
+            key = f"unoffered-{next(self._numbers)}.bin"
+            self.service.put_object(BUCKET, key, image.content)
+            files.append(
+                OtaFile(
+                    file_name="firmware.bin",
+                    bucket=BUCKET,
+                    key=key,
+                    file_type=0,
+                    signature=self._trusted.sign(image.content),
+                    cert_file="signer.pem",
+                )
+            )
+        return self.service.make_document(tuple(files), protocols)
+
+    def document_offered(self, job: Job) -> Document:
+        """The document of a job on offer, as it was stored."""
+        stored = self.service.describe_job(job.job_id)
+        assert stored is not None
+        document: Document = json.loads(stored.document)
+        return document
+
+    def tell(self, message: Mapping[str, Any] | bytes) -> None:
+        """Send just this to the device as if it were its next job; no job comes into being."""
+        payload = message if isinstance(message, bytes) else compact(message)
+        self._announce(Notification(topics.notify_next(self.thing), payload))
 
     def cancel(self, job: Job) -> None:
         """Cancel the job, also when the device has begun with it."""
         self._recorder.record("rig", "JOB_CANCELLED", job_id=job.job_id)
         self.service.cancel_job(job.job_id, force=True)
 
+    def delete(self, job: Job) -> None:
+        """Delete the job, also when the device has begun with it."""
+        self._recorder.record("rig", "JOB_DELETED", job_id=job.job_id)
+        self.service.delete_job(job.job_id, force=True)
+
     def forget_jobs(self) -> None:
         """Delete every job of the thing, so that a scenario begins with an empty queue."""
         for execution in self.service.pending(self.thing):
             self.service.delete_job(execution.job_id, force=True)
+
+    @contextmanager
+    def losing_answers(self) -> Iterator[None]:
+        """Within this, no answer to a job request reaches the device; news still does."""
+        answers = PacketMatch(
+            dir="to_device", kind="PUBLISH", topic_suffix=f"/{topics.NEXT}/get/accepted", count=None
+        )
+        fault = Fault(answers, Drop())
+        self._faults.add(fault)
+        try:
+            yield
+        finally:
+            self._faults.end(fault)
 
     # -- disturbances, addressed by packet -----------------------------------------------------
 
@@ -167,3 +217,13 @@ class Cloud:
             nth=nth,
             count=count,
         )
+
+
+def _shown(image: Image) -> dict[str, str | int]:
+    """What the trace tells of an image on offer."""
+    return {
+        "sha256": image.sha256,
+        "version": str(image.version),
+        "size": image.size,
+        "behaviour": image.behaviour.name.lower(),
+    }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from agent.protocol.version import Version
 from rig.errors import BenchError
+from rig.judge.story.story import REACTION_S
 from rig.scenario.cloud import Job
 from rig.scenario.images import Image
 from rig.scenario.observing import (
@@ -19,6 +21,7 @@ from rig.scenario.observing import (
     is_download,
     is_empty_answer,
     is_job_request,
+    is_news,
     reported_status,
 )
 from rig.trace import Event, Recorder, TraceTimeout
@@ -27,6 +30,14 @@ from targets.driver import Connection, Driver
 
 SILENCE = 1.5
 """How many request timers make a silence: after one a device would have asked again."""
+
+
+def _ends(job: Job) -> Predicate:
+    def terminal(event: Event) -> bool:
+        report = reported_status(event)
+        return bool(report and report.job_id == job.job_id and report.status in TERMINAL)
+
+    return terminal
 
 
 class DeviceFailure(AssertionError):  # noqa: N818 - a verdict, not an error
@@ -57,7 +68,16 @@ class Device:
 
         Raises `BenchError` if it shows no boot marker: it is then not even known to run.
         """
-        self.driver.provision(self.factory.content, self._connection)
+        self._start(self._connection)
+
+    def start_anew(self, *, trusting: bool = True) -> None:
+        """Switch off and start from the factory, on demand without any signer to trust."""
+        self.driver.power_off()
+        keys = self._connection.signer_keys if trusting else ()
+        self._start(replace(self._connection, signer_keys=keys))
+
+    def _start(self, connection: Connection) -> None:
+        self.driver.provision(self.factory.content, connection)
         mark = self.mark()
         self.driver.power_on()
         try:
@@ -84,6 +104,11 @@ class Device:
     def command(self, name: str, *arguments: str) -> None:
         """Tell the application on the device: suspend, resume, abort …"""
         self.driver.command(name, *arguments)
+
+    def fails_next(self, call: str) -> None:
+        """The next create_file, commit or reset of the device's platform layer fails."""
+        self._recorder.record("rig", "FAULT", at=call)
+        self.driver.command("fail", call)
 
     # -- what it says --------------------------------------------------------------------------
 
@@ -113,16 +138,28 @@ class Device:
             + declares.trial_time_s
         )
 
-    def reports(self, job: Job, status: str, reason: str = "") -> ReportedStatus:
-        """Wait for the job's terminal status; it must be this, for a reason that begins so."""
-
-        def terminal(event: Event) -> bool:
-            report = reported_status(event)
-            return bool(report and report.job_id == job.job_id and report.status in TERMINAL)
-
-        event = self.wait(terminal, f"to report {status} for {job.job_id}")
+    def ends(self, job: Job, status: str = "an end") -> ReportedStatus:
+        """Wait for the job's terminal status, whichever it is."""
+        event = self.wait(_ends(job), f"to report {status} for {job.job_id}")
         report = reported_status(event, position=self._recorder.events.index(event))
         assert report is not None
+        return report
+
+    def may_end(self, job: Job) -> ReportedStatus | None:
+        """The job's terminal status, None from a device that keeps silent about it for good.
+
+        For what a device should report and is not failed for: the judge calls it silent then.
+        """
+        silence_s = self.board.declares.request_timer_s + REACTION_S + self.board.slack_s
+        try:
+            event = self._recorder.wait(_ends(job), silence_s)
+        except TraceTimeout:
+            return None
+        return reported_status(event)
+
+    def reports(self, job: Job, status: str, reason: str = "") -> ReportedStatus:
+        """Wait for the job's terminal status; it must be this, for a reason that begins so."""
+        report = self.ends(job, status)
         if report.status != status or not report.reason.startswith(reason):
             raise DeviceFailure(
                 f"the device was to report {status} {reason!r} for {job.job_id}: "
@@ -156,6 +193,10 @@ class Device:
     def is_told_of_no_job(self, since: int) -> None:
         """Wait until a job request was answered with "there is none"."""
         self.wait(is_empty_answer, "to be told that there is no job", since=since)
+
+    def gets_news(self, since: int) -> None:
+        """Wait until a job document that the device has not asked for was sent to it."""
+        self.wait(is_news, "to take a job document", since=since)
 
     def asks_for_blocks(self, since: int = 0) -> Event:
         return self.wait(is_block_request, "to ask for blocks", since=since)

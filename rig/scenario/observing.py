@@ -73,6 +73,15 @@ def is_empty_answer(event: Event) -> bool:
     return "execution" not in json.loads(bytes.fromhex(event.data["payload"]))
 
 
+def is_news(event: Event) -> bool:
+    """A job document on its way to the device that it has not asked for (NN)."""
+    return (
+        event.kind == "PUBLISH"
+        and event.dir == "to_device"
+        and event.data["topic"].endswith("/jobs/notify-next")
+    )
+
+
 def is_block_request(event: Event) -> bool:
     """The device asks for blocks of a stream (SG)."""
     return published(event, ReservedApi.STREAM_GET)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rig.judge import Verdict, judge
-from rig.scenario.cloud import Cloud, Update
+from rig.scenario.cloud import Cloud, Job, Update
 from rig.scenario.device import Device
 from rig.trace import Recorder, read_trace
 
@@ -26,13 +26,22 @@ class Scenario:
     device: Device
     end: Callable[[], None]
 
-    def proves_alive(self) -> Update:
-        """A good update goes all the way: the device was not merely dead or deaf."""
+    def proves_alive(self, *, after_restart: bool = False) -> Update:
+        """A good update goes all the way: the device was not merely dead or deaf.
+
+        `after_restart` is for where it should take the update at once and is granted a restart.
+        """
         current = self.device.running_version()
         update = self.cloud.offer(f"{current.major}.{current.minor}.{current.build + 100}")
+        if after_restart and self.device.may_end(update) is None:
+            self.device.power_cycle()
         self.device.reports(update, "SUCCEEDED", "accepted")
         self.device.runs(update.image)
         return update
+
+    def expect(self, job: Job, status: str, reason: str) -> None:
+        """Write down what the application on the device is known to answer to this job."""
+        self.recorder.record("rig", "EXPECT", job_id=job.job_id, status=status, reason=reason)
 
     def note(self, text: str) -> None:
         self.recorder.record("rig", "NOTE", text=text)

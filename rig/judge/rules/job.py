@@ -221,8 +221,15 @@ def reports_file_refusal(story: Story) -> Findings:
 
 
 def _is_refused(story: Story, delivery: Delivery) -> bool:
+    """Whether the call was made to fail just before the document, or while it was the last."""
     faults = until_next(story, delivery, s.FaultFired)
-    return any(isinstance(f, s.FaultFired) and f.data.get("at") == CREATE_FILE for f in faults)
+    if any(isinstance(f, s.FaultFired) and f.data.get("at") == CREATE_FILE for f in faults):
+        return True
+    armed = [f for f in story.all(s.FaultFired) if f.line < delivery.seen.line]
+    if not armed or armed[-1].data.get("at") != CREATE_FILE:
+        return False
+    following = story.next_of(s.Delivered, armed[-1])
+    return following is delivery.seen
 
 
 _ORDINARY = "a valid job reaching a device that is ready for it"

@@ -230,10 +230,17 @@ def reports_failed(find: Callable[[Story], Iterator[Delivery]]) -> Callable[[Sto
             failed = _failed(story, delivery)
             if failed is not None:
                 yield kept("the job was reported FAILED", delivery.seen, failed)
-            elif delivery.follower is None and story.waited_in_vain(delivery.seen):
+            elif _was_given_time(story, delivery):
                 yield broken("the device refused it in silence", delivery.seen)
 
     return judge
+
+
+def _was_given_time(story: Story, delivery: Delivery) -> bool:
+    """Whether neither a disturbance nor the next document came before it must have answered."""
+    following = delivery.follower
+    early = following is not None and following.seen.t - delivery.seen.t <= story.patience_s
+    return not early and story.waited_in_vain(delivery.seen)
 
 
 def shortens_no_id(story: Story) -> Findings:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.platform.ab_platform import FailingCall
 from agent.platform.boot_state import BootState, Trial, TrialPhase
 from agent.platform.slots import Slot
 from agent.protocol.codes import ImageState, PalImageState
@@ -244,3 +245,20 @@ def test_medium_fails_at_the_boot_record(tmp_path: Path) -> None:
     ]
     assert codes == [0xEB000005, 0xEA000005, 0xE9000005]
     assert platform.image_state() is PalImageState.PENDING_COMMIT
+
+
+def test_file_creation_made_to_fail_once(tmp_path: Path) -> None:
+    platform = Device(tmp_path).run()
+    platform.fail_next = FailingCall.CREATE_FILE
+    assert platform.create_file(document(NEW, SIGNATURE)).value == 0xE4000002
+    assert receive(platform, NEW, SIGNATURE) == 0
+
+
+def test_reset_made_to_fail_once(tmp_path: Path) -> None:
+    device = Device(tmp_path)
+    platform = device.run()
+    platform.fail_next = FailingCall.RESET
+    platform.reset()
+    assert device.resets == 0
+    platform.reset()
+    assert device.resets == 1

@@ -39,3 +39,23 @@ def test_without_a_board() -> None:
     done = run_pytest("-k", "newer_version_by_mqtt")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "name the board to certify" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("profile", "listed"), [("core", False), ("full", True)])
+def test_the_core_profile_is_without_the_scenarios_of_the_full_one(
+    profile: str, listed: bool
+) -> None:
+    done = run_pytest("--board", "reference", "--profile", profile, "--collect-only", "-q")
+    assert ("test_passed_over[not-json]" in done.stdout) is listed
+    assert "test_newer_version_by_mqtt" in done.stdout
+
+
+def test_scenarios_that_the_device_lacks_something_for_say_what(tmp_path: Path) -> None:
+    board = tmp_path / "board.toml"
+    board.write_text('name = "plain"\ndriver = "process"\nthing = "plain-1"\n', "utf-8")
+    out = tmp_path / "report"
+    words = ["--board", str(board), "--profile", "full", "--out", str(out), "-k", "custom_job"]
+    run_pytest(*words)
+    case = json.loads((out / "conformance.json").read_text("utf-8"))["cases"]
+    assert case["job-document-custom-job"]["outcome"] == "not run"
+    assert "names no job of its own" in case["job-document-custom-job"]["message"]

@@ -149,3 +149,13 @@ def test_a_fault_that_can_never_happen_is_refused(name: str) -> None:
     make, why = IMPOSSIBLE[name]
     with pytest.raises(ValueError, match=why):
         make()
+
+
+def test_a_fault_is_ended() -> None:
+    plan = FaultPlan()
+    ended, kept = Fault(blocks(nth=2, count=None), Drop()), Fault(blocks(nth=4), Drop())
+    plan.add(ended)
+    plan.add(kept)
+    assert survivors(plan, 2) == [1]
+    plan.end(ended)
+    assert survivors(plan, 3) == [1, 3]

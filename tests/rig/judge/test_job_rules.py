@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rig.judge import Outcome
 from tests.rig.judge.tape import NEW, OLD, SIZE, THING, Tape, check, offer
 
 NON_CONFORMING = "0x0000000c: 0x00000004"
@@ -543,3 +544,39 @@ def test_job_id_shortened() -> None:
     tape.data(0)
     tape.status("IN_PROGRESS", "J" * 32, 0, receive="1/3")
     check(tape, violated="CTL-014 JOB-020")
+
+
+def test_empty_file_refused_in_silence_before_the_next_job() -> None:
+    """Time enough for an answer went by, so the job that follows excuses nothing."""
+    tape = idle()
+    tape.news(offer(filesize=0))
+    tape.wait(60)
+    tape.news({"timestamp": 2})
+    lives_on(tape)
+    check(tape, violated="JOB-017")
+
+
+def test_empty_file_followed_at_once_by_the_next_job() -> None:
+    tape = idle()
+    tape.news(offer(filesize=0))
+    tape.news({"timestamp": 2})
+    lives_on(tape)
+    assert tape.verdicts()["OTA-JOB-017"].outcome is Outcome.NOT_OBSERVED
+
+
+def test_file_creation_made_to_fail_before_the_job_comes() -> None:
+    tape = idle()
+    tape.fault(at="create_file")
+    tape.news(offer())
+    tape.failed("aborted: 0x00000000")
+    check(tape, violated="JOB-038")
+
+
+def test_file_creation_made_to_fail_for_an_earlier_job() -> None:
+    tape = idle()
+    tape.fault(at="create_file")
+    tape.news(offer("ONE"))
+    tape.failed("aborted: 0xe4000002", job="ONE")
+    tape.news(offer("TWO"))
+    tape.failed(NON_CONFORMING, job="TWO")
+    check(tape, satisfied="JOB-038")
