@@ -81,11 +81,14 @@ class Device:
         mark = self.mark()
         self.driver.power_on()
         try:
-            self._recorder.wait(is_boot, self.patience_s, since=mark)
-        except TraceTimeout as timeout:
+            self._recorder.wait(
+                is_boot, self.patience_s, since=mark, look_after=self.driver.is_running
+            )
+        except TraceTimeout:
             raise BenchError(
-                f"the board {self.board.name!r} shows no boot marker after power-on; look at its "
-                f"console and its driver's settings: {timeout}"
+                f"the board {self.board.name!r} shows no boot marker within "
+                f"{self.patience_s:g} s after power-on; does its firmware start? Look at its "
+                "console in the trace, and at the console section of its board file"
             ) from None
         self.wait(is_job_request, "to ask for a job after power-on", since=mark)
         self.is_told_of_no_job(since=mark)
@@ -122,7 +125,10 @@ class Device:
         """The first event since `since` that satisfies; else the device failed to do `what`."""
         patience = self.patience_s if patience_s is None else patience_s
         try:
-            return self._recorder.wait(predicate, patience, since=since)
+            # A probe or a wire that failed is no silent device: the driver says so by raising.
+            return self._recorder.wait(
+                predicate, patience, since=since, look_after=self.driver.is_running
+            )
         except TraceTimeout as timeout:
             state = "did not" if self.driver.is_running() else "stopped running"
             raise DeviceFailure(f"the device was {what}, but {state}: {timeout}") from None

@@ -16,6 +16,10 @@ Predicate = Callable[[Event], bool]
 _EVENTS_SHOWN = 5
 
 
+LOOK_EVERY_S = 1.0
+"""How often a waiter looks after the bench."""
+
+
 class TraceTimeout(TimeoutError):  # noqa: N818 - it says what it is
     """The event that somebody waited for did not come in time."""
 
@@ -86,18 +90,26 @@ class Recorder:
             return event
 
     def wait(
-        self, predicate: Predicate, timeout: float, since: int = 0, what: str | None = None
+        self,
+        predicate: Predicate,
+        timeout: float,
+        since: int = 0,
+        what: str | None = None,
+        look_after: Callable[[], object] | None = None,
     ) -> Event:
         """The first event from position `since` on that satisfies, waiting at most `timeout` s.
 
         The predicate sees each event once and in order, also those still to come, and may run in
-        the thread that records. Raises `TraceTimeout`, or whatever the predicate raises.
+        the thread that records. `look_after` is called every second meanwhile; what it raises
+        ends the wait. Raises `TraceTimeout`, or whatever the predicate raises.
         """
         waiter = _Waiter(predicate)
         with self._lock:
             if not any(waiter.offer(event) for event in self._events[since:]):
                 self._waiters.append(waiter)
-        if not waiter.woken.wait(timeout):
+        try:
+            _sleep(waiter.woken, timeout, look_after)
+        finally:
             with self._lock:
                 # It may have been satisfied between the timeout and the lock.
                 if not waiter.woken.is_set():
@@ -122,6 +134,17 @@ class Recorder:
             f"no event was {what} within {timeout:g} s "
             f"({len(seen)} events seen since event {since}, the last: {last})"
         )
+
+
+def _sleep(woken: threading.Event, timeout: float, look_after: Callable[[], object] | None) -> None:
+    """Until woken, at most `timeout` seconds."""
+    left = timeout
+    while look_after is not None and left > LOOK_EVERY_S:
+        if woken.wait(LOOK_EVERY_S):
+            return
+        left -= LOOK_EVERY_S
+        look_after()
+    woken.wait(left)
 
 
 class RecorderSwitch:

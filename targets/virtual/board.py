@@ -43,6 +43,8 @@ class VirtualBoard:
         self._unit: DebugUnit
         self._flash = b""
         self._ram = b""
+        self._ended = ""
+        """Why the emulator of the last power-on is gone, if nobody ended it."""
 
     # -- power -----------------------------------------------------------------------------------
 
@@ -69,6 +71,7 @@ class VirtualBoard:
             if self._emulator is not None:
                 return
             self._flash, self._ram = self._store.load(), bytes(RAM_SIZE)
+            self._ended = ""
             self._begin()
             if not halt:
                 with self._chip():
@@ -142,7 +145,7 @@ class VirtualBoard:
     def _chip(self) -> Iterator[None]:
         """The chip, powered. An emulator that gave up on a locked-up core is begun anew."""
         if self._emulator is None:
-            raise BoardOff(f"the virtual board {self.probe_id!r} has no power")
+            raise BoardOff(self._ended or f"the virtual board {self.probe_id!r} has no power")
         try:
             yield
         except StubGone:
@@ -150,10 +153,11 @@ class VirtualBoard:
             self._end()
             if LOCK_UP not in said:
                 self._store.save(self._flash)
-                raise BoardOff(
+                self._ended = (
                     f"the emulator of the virtual board {self.probe_id!r} ended unexpectedly: "
                     f"{said or 'it was killed'}"
-                ) from None
+                )
+                raise BoardOff(self._ended) from None
             unit = self._unit
             self._begin()
             unit.take_over(self._core)

@@ -123,3 +123,19 @@ def test_the_switch_records_into_the_current_recorder_only() -> None:
     switch.use(None)
     switch.record("rig", "NOTE", text="3")
     assert [event.data["text"] for event in (*first.events, *second.events)] == ["1", "2"]
+
+
+def test_a_wait_ends_with_what_looking_after_the_bench_raises() -> None:
+    recorder = a_recorder()
+    looks: list[int] = []
+
+    def look() -> None:
+        looks.append(1)
+        raise ConnectionError("the probe is gone")
+
+    with pytest.raises(ConnectionError, match="probe is gone"):
+        recorder.wait(lambda _event: False, 600, look_after=look)
+    assert looks == [1]
+    # Nobody waits any more, so nothing is shown to the predicate of a wait that has ended.
+    recorder.record("rig", "NOTE", text="later")
+    assert recorder._waiters == []
