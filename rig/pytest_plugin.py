@@ -291,7 +291,9 @@ def settle(case: CaseResult, error: BaseException | None) -> None:
     else:
         # A scenario speaks of the device by these two alone; all else is the bench's fault.
         case.outcome = CaseOutcome.ERROR
-        case.message = str(error) if isinstance(error, OtarigError) else repr(error)
+        case.message = (
+            str(error) if isinstance(error, OtarigError) else f"{type(error).__name__}: {error}"
+        )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -74,7 +74,7 @@ class ProbeSession:
             "target_override": settings.target,
             "connect_mode": settings.connect_mode,
             "frequency": settings.frequency_hz or 1_000_000,
-            "pack": list(settings.pack) or None,
+            "pack": [str(Path(name).expanduser().absolute()) for name in settings.pack] or None,
             # Nothing but the board file decides: no pyocd.yaml or script of some folder.
             "no_config": True,
             "project_dir": str(folder),
@@ -82,7 +82,8 @@ class ProbeSession:
             "vector_catch": "none",
             "resume_on_disconnect": False,
         }
-        with self._telling("connecting"):
+        # pyOCD goes to its project's folder and stays; whoever named a report by "report" did not.
+        with self._telling("connecting"), contextlib.chdir(folder):
             self._session = Session(probe, options=options)
             self._session.open()
         self._target = self._session.target

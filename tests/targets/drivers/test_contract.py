@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,12 @@ def test_it_tells_what_it_can(bench: DriverBench) -> None:
     # Only an application that was written for it can make its own platform layer fail.
     capabilities = bench.driver.capabilities | {Capability.PLATFORM_FAULTS}
     assert capabilities == frozenset(Capability)
+
+
+def test_the_working_directory_stays(bench: DriverBench, pytestconfig: pytest.Config) -> None:
+    """Paths that the user gave are relative to it, also after the device was flashed."""
+    bench.driver.provision(bench.image(1), bench.connection)
+    assert Path.cwd() == pytestconfig.invocation_params.dir
 
 
 def test_the_factory_image_runs(bench: DriverBench) -> None:
