@@ -14,7 +14,7 @@ BROKEN = {
     "skip-signature": "bad-signature",
     "ignore-same-version": "not_newer",
     "never-roll-back": "application-rejects",
-    "publish-after-terminal": "newer_version_by_mqtt",
+    "publish-after-terminal": "without-filesize",
     "retain": "newer_version_by_mqtt",
     "commit-before-self-test": "application-rejects",
     "wrong-updated-by": "newer_version_by_mqtt",
