@@ -6,13 +6,14 @@ Job service §1.8: the answer is for the requester alone, on the request's topic
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agent.protocol.topics import ReservedApi, ReservedTopic, parse_reserved
 from rig.clock import Clock
 from rig.jobs import messages, requests
-from rig.jobs.engine import Code, Decision, Refused, transition
+from rig.jobs.carry_out import carry_out
+from rig.jobs.engine import Code, Decision, Refused
 from rig.jobs.engine.commands import DeviceCommand
 from rig.jobs.outcome import Notification, Outcome, Reply
 from rig.jobs.requests import BadRequest
@@ -24,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 NEXT = "$next"
 
-Notifications = Callable[[Decision, float], tuple[Notification, ...]]
+Notifications = Callable[[Sequence[Decision], float], tuple[Notification, ...]]
 
 _STREAM_APIS = frozenset({ReservedApi.STREAM_DESCRIBE, ReservedApi.STREAM_GET})
 
@@ -75,23 +76,25 @@ class DeviceRequests:
         except BadRequest as bad:
             answer = messages.rejected(bad.code, bad.message, None, now, token)
             return Outcome((Reply(f"{topic}/rejected", answer),))
-        decision = self._carry_out(command, reserved, now)
-        if isinstance(decision.answer, Refused):
-            answer = messages.refused(decision.answer, now, token)
+        decisions = self._carry_out(command, reserved, now)
+        answered = decisions[0].answer
+        if isinstance(answered, Refused):
+            answer = messages.refused(answered, now, token)
             return Outcome((Reply(f"{topic}/rejected", answer),))
-        answer = messages.accepted(decision.answer, now, token, self._text_of)
-        return Outcome((Reply(f"{topic}/accepted", answer),), self._notifications(decision, now))
+        answer = messages.accepted(answered, now, token, self._text_of)
+        return Outcome((Reply(f"{topic}/accepted", answer),), self._notifications(decisions, now))
 
-    def _carry_out(self, command: DeviceCommand, reserved: ReservedTopic, now: float) -> Decision:
+    def _carry_out(
+        self, command: DeviceCommand, reserved: ReservedTopic, now: float
+    ) -> tuple[Decision, ...]:
         """Decide and commit: the answer is written only when the change is stored."""
         job_id = None if reserved.job_id == NEXT else reserved.job_id
         with self._store.transaction() as transaction:
             before = transaction.load_thing(reserved.thing, job_id)
-            decision = transition(before, command, now)
-            transaction.save(before, decision.state)
-        if decision.notifications:
+            decisions = carry_out(transaction, before, command, now)
+        if any(decision.notifications for decision in decisions):
             self._streams.forget_access()
-        return decision
+        return decisions
 
     def _failed(self, topic: str) -> Outcome:
         """The fault is ours; the log has it."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rig.errors import UsageError
+from rig.jobs.engine import Policy, Target
+from rig.jobs.engine.policy import NO_POLICY
 from rig.jobs.objects import ObjectStore, StoredObject
 from rig.jobs.placeholders import placeholder
 from rig.jobs.presign import MAX_SECONDS
@@ -48,11 +50,11 @@ class OtaUpdateSpec:
     """An update as it is asked for; `presign_seconds` None takes the default of the settings."""
 
     update_id: str
-    things: tuple[str, ...]
+    targets: tuple[Target, ...]
     files: tuple[OtaFile, ...]
     protocols: tuple[str, ...] = ("MQTT",)
     description: str | None = None
-    in_progress_timeout_minutes: int | None = None
+    policy: Policy = NO_POLICY
     presign_seconds: int | None = None
 
 
@@ -73,7 +75,7 @@ def check_spec(spec: OtaUpdateSpec) -> None:
             f"the update id {spec.update_id!r} is not 1 to 56 of a-z, A-Z, 0-9, underscore and "
             f"dash (the job id {JOB_ID_PREFIX}<id> has at most 64)"
         )
-    if not spec.things:
+    if not spec.targets:
         raise UsageError(f"the update {spec.update_id} is for no thing: name at least one")
     if not spec.files:
         raise UsageError(f"the update {spec.update_id} has no file: name at least one")

@@ -10,25 +10,24 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from agent.protocol import topics
 from rig.clock import Clock
-from rig.errors import UsageError
 from rig.jobs import messages, ota_update, placeholders
+from rig.jobs.carry_out import carry_out_or_raise
 from rig.jobs.device_requests import DeviceRequests
 from rig.jobs.engine import (
-    Answer,
     Change,
     Code,
     Decision,
     Execution,
     Job,
     NextChanged,
-    Refused,
     State,
-    transition,
+    Target,
+    TargetKind,
 )
 from rig.jobs.engine.commands import (
     CancelExecution,
@@ -39,14 +38,23 @@ from rig.jobs.engine.commands import (
     DeleteJob,
     Tick,
 )
-from rig.jobs.names import check_job_id, check_thing_name, streams_named
+from rig.jobs.job_spec import JobSpec, make_job
+from rig.jobs.names import check_thing_name
 from rig.jobs.objects import ObjectStore, StoredObject
 from rig.jobs.ota_update import OtaFile, OtaUpdate, OtaUpdateSpec
 from rig.jobs.outcome import Notification, Outcome
 from rig.jobs.presign import Presigner
 from rig.jobs.refusal import RefusalError
 from rig.jobs.settings import JobSettings
-from rig.jobs.store import OtaUpdateRecord, Store, ThingRecord, Transaction
+from rig.jobs.store import (
+    ACTIVE,
+    INACTIVE,
+    CertificateRecord,
+    OtaUpdateRecord,
+    Store,
+    ThingRecord,
+    Transaction,
+)
 from rig.jobs.streams import StreamServer
 from rig.jobs.update_maker import UpdateMaker, record_of
 
@@ -136,13 +144,13 @@ class JobService:
     ) -> None:
         """Make the certificate known; it stands for no thing yet."""
         with self._lock, self._store.transaction() as transaction:
-            transaction.add_certificate(sha256_hex, self._clock.now(), pem=pem, active=active)
+            transaction.add_certificate(self._certificate(sha256_hex, pem, active=active))
 
     def attach_certificate(self, thing: str, sha256_hex: str) -> None:
         """Let the certificate stand for the thing; it is registered if it was not."""
         with self._lock, self._store.transaction() as transaction:
             self._known_thing(transaction, thing)
-            transaction.add_certificate(sha256_hex, self._clock.now(), pem=None, active=True)
+            transaction.add_certificate(self._certificate(sha256_hex, None, active=True))
             transaction.attach(sha256_hex, thing)
 
     def has_certificate(self, sha256_hex: str) -> bool:
@@ -161,7 +169,7 @@ class JobService:
         with self._lock, self._store.transaction() as transaction:
             made = self._maker.make(files, protocols, self._clock.now())
             if made.stream is not None:
-                transaction.add_stream(made.stream)
+                transaction.put_stream(made.stream)
             return made.document
 
     def create_ota_update(self, spec: OtaUpdateSpec) -> OtaUpdate:
@@ -178,17 +186,17 @@ class JobService:
                     )
                 made = self._maker.make(spec.files, spec.protocols, now)
                 if made.stream is not None:
-                    transaction.add_stream(made.stream)
-                job = self._job(
+                    transaction.put_stream(made.stream)
+                job = JobSpec(
                     job_id,
-                    spec.things,
+                    spec.targets,
                     _compact(made.document),
+                    spec.policy,
                     presign_seconds=self._maker.presign_seconds(spec),
-                    in_progress_timeout_minutes=spec.in_progress_timeout_minutes,
                 )
-                decision = self._create(transaction, job)
+                decisions = self._create(transaction, job, now)
                 transaction.add_ota_update(record_of(spec, job_id, made.stream_id, now))
-            notifications = self._notifications(decision, now)
+            notifications = self._notifications(decisions, now)
             self._streams.forget_access()
         self._send(notifications)
         return OtaUpdate(spec.update_id, job_id, made.stream_id, made.document)
@@ -200,25 +208,23 @@ class JobService:
     # -- jobs -----------------------------------------------------------------------------------
 
     def create_job(
-        self,
-        job_id: str,
-        things: Sequence[str],
-        document: str | Mapping[str, Any],
-        *,
-        in_progress_timeout_minutes: int | None = None,
+        self, job_id: str, things: Sequence[str], document: str | Mapping[str, Any]
     ) -> Job:
-        """Make a job. A document given as text is delivered as just that text, right or wrong."""
+        """Make a job for these things; a document given as text is delivered as just that text."""
         text = document if isinstance(document, str) else _compact(document)
-        job = self._job(
-            job_id, tuple(things), text, in_progress_timeout_minutes=in_progress_timeout_minutes
-        )
+        targets = tuple(Target.thing(thing) for thing in things)
+        return self.create_specified_job(JobSpec(job_id, targets, text))
+
+    def create_specified_job(self, spec: JobSpec) -> Job:
+        """Make a job and begin its rollout (§3.1), now or when it is scheduled."""
+        now = self._clock.now()
         with self._lock:
             with self._store.transaction() as transaction:
-                decision = self._create(transaction, job)
-            notifications = self._notifications(decision, self._clock.now())
+                decisions = self._create(transaction, spec, now)
+            notifications = self._notifications(decisions, now)
             self._streams.forget_access()
         self._send(notifications)
-        return decision.state.jobs[job_id]
+        return decisions[0].state.jobs[spec.job_id]
 
     def cancel_job(
         self,
@@ -255,9 +261,13 @@ class JobService:
         self._control(command, lambda t: t.load_thing(thing, job_id))
 
     def tick(self) -> None:
-        """Time out what is past its deadline (§3.3); to be called every few seconds."""
+        """Deadlines, schedules and rollouts that are due (§3); to be called every few seconds."""
         now = self._clock.now()
         self._control(Tick(), lambda t: t.load_overdue(now))
+        with self._lock, self._store.transaction() as transaction:
+            due = transaction.due_jobs(now)
+        for job_id in due:
+            self._control(Tick(), partial(_load_due_job, job_id))
 
     def describe_job(self, job_id: str) -> Job | None:
         with self._lock, self._store.transaction() as transaction:
@@ -287,56 +297,34 @@ class JobService:
         with self._lock:
             with self._store.transaction() as transaction:
                 before = load(transaction)
-                decision = transition(before, command, now)
-                _raise_refusal(decision.answer)
-                transaction.save(before, decision.state)
-            if decision.state is not before:
+                decisions = carry_out_or_raise(transaction, before, command, now)
+            if decisions[0].state is not before:
                 self._streams.forget_access()
-            notifications = self._notifications(decision, now)
+            notifications = self._notifications(decisions, now)
         self._send(notifications)
-        return decision
+        return decisions[0]
 
-    def _create(self, transaction: Transaction, job: Job) -> Decision:
-        for thing in job.targets:
-            self._known_thing(transaction, thing)
-        before = transaction.load_job(job.job_id, job.targets)
-        command = CreateJob(job, job.targets, transaction.next_sequence())
-        decision = transition(before, command, job.created_at)
-        _raise_refusal(decision.answer)
-        transaction.save(before, decision.state)
-        return decision
+    def _create(self, transaction: Transaction, spec: JobSpec, now: float) -> tuple[Decision, ...]:
+        job = make_job(spec, self.settings, now)
+        things = self._things_under(transaction, job.targets)
+        before = transaction.load_job(job.job_id, things)
+        return carry_out_or_raise(transaction, before, CreateJob(job, things), now)
 
-    def _job(
-        self,
-        job_id: str,
-        things: tuple[str, ...],
-        document: str,
-        *,
-        presign_seconds: int | None = None,
-        in_progress_timeout_minutes: int | None = None,
-    ) -> Job:
-        check_job_id(job_id)
-        limit = self.settings.max_document_characters
-        if len(document) > limit:
-            raise UsageError(
-                f"the document of job {job_id} has {len(document)} characters, "
-                f"at most {limit} are allowed"
-            )
-        try:
-            document.encode()
-        except UnicodeEncodeError as error:
-            raise UsageError(f"the document of job {job_id} is not proper Unicode") from error
+    def _things_under(self, transaction: Transaction, targets: Sequence[Target]) -> tuple[str, ...]:
+        """The things that the targets come to, each once, in the order of the targets."""
+        things: dict[str, None] = {}
+        for target in targets:
+            if target.kind is TargetKind.GROUP:
+                raise RefusalError(
+                    Code.RESOURCE_NOT_FOUND, f"there is no thing group {target.name}"
+                )
+            self._known_thing(transaction, target.name)
+            things[target.name] = None
+        return tuple(things)
+
+    def _certificate(self, sha256_hex: str, pem: str | None, *, active: bool) -> CertificateRecord:
         now = self._clock.now()
-        job = Job(
-            job_id,
-            document,
-            now,
-            now,
-            targets=tuple(dict.fromkeys(things)),
-            streams=streams_named(document),
-            in_progress_timeout_minutes=in_progress_timeout_minutes,
-        )
-        return job if presign_seconds is None else replace(job, presign_seconds=presign_seconds)
+        return CertificateRecord(sha256_hex, ACTIVE if active else INACTIVE, now, now, pem)
 
     def _known_thing(self, transaction: Transaction, name: str) -> None:
         if transaction.thing(name) is None:
@@ -352,9 +340,11 @@ class JobService:
             lambda bucket, key: presigner.url(bucket, key, job.presign_seconds),
         )
 
-    def _notifications(self, decision: Decision, now: float) -> tuple[Notification, ...]:
+    def _notifications(self, decisions: Sequence[Decision], now: float) -> tuple[Notification, ...]:
         return tuple(
-            self._notification(change, decision.state, now) for change in decision.notifications
+            self._notification(change, decision.state, now)
+            for decision in decisions
+            for change in decision.notifications
         )
 
     def _notification(self, change: Change, state: State, now: float) -> Notification:
@@ -376,9 +366,8 @@ class JobService:
             self._publish(notification)
 
 
-def _raise_refusal(answer: Answer) -> None:
-    if isinstance(answer, Refused):
-        raise RefusalError(answer.code, answer.message)
+def _load_due_job(job_id: str, transaction: Transaction) -> State:
+    return transaction.load_due_job(job_id)
 
 
 def _compact(document: Mapping[str, Any]) -> str:

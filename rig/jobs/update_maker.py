@@ -88,7 +88,7 @@ def record_of(
     return OtaUpdateRecord(
         spec.update_id,
         job_id,
-        spec.things,
+        spec.targets,
         spec.protocols,
         now,
         stream_id,

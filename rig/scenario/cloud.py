@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.protocol import topics
 from rig.gateway.faults import CloseConnection, Drop, Fault, FaultPlan, Hold, PacketMatch
+from rig.jobs.engine import Target
 from rig.jobs.ota_update import OtaFile, OtaUpdateSpec
 from rig.jobs.outcome import Notification
 from rig.jobs.service import JobService
@@ -87,7 +88,7 @@ class Cloud:
         self.service.put_object(BUCKET, key, delivered.content)
         spec = OtaUpdateSpec(
             update_id=update_id,
-            things=(self.thing,),
+            targets=(Target.thing(self.thing),),
             files=(
                 OtaFile(
                     file_name=file_name,

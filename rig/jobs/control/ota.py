@@ -9,6 +9,7 @@ from typing import Any
 from rig.jobs.control.arns import Arns, name_in
 from rig.jobs.control.errors import INVALID_REQUEST, ControlError
 from rig.jobs.control.fields import blob, need, take
+from rig.jobs.engine import Policy, Target
 from rig.jobs.ota_update import OtaFile, OtaUpdateSpec
 from rig.jobs.store import OtaUpdateRecord
 
@@ -24,13 +25,17 @@ def read_spec(update_id: str, fields: Mapping[str, Any]) -> OtaUpdateSpec:
     timeout = take(fields, "awsJobTimeoutConfig", dict) or {}
     return OtaUpdateSpec(
         update_id=update_id,
-        things=tuple(name_in(target, "thing") for target in need(fields, "targets", list)),
+        targets=tuple(
+            Target.thing(name_in(target, "thing")) for target in need(fields, "targets", list)
+        ),
         files=tuple(_file(entry) for entry in need(fields, "files", list)),
         protocols=tuple(take(fields, "protocols", list) or ("MQTT",)),
         description=take(fields, "description", str),
         presign_seconds=_bounded(presign, "expiresInSec", _PRESIGN_SECONDS),
-        in_progress_timeout_minutes=_bounded(
-            timeout, "inProgressTimeoutInMinutes", _TIMEOUT_MINUTES
+        policy=Policy(
+            in_progress_timeout_minutes=_bounded(
+                timeout, "inProgressTimeoutInMinutes", _TIMEOUT_MINUTES
+            )
         ),
     )
 
@@ -43,7 +48,7 @@ def show(record: OtaUpdateRecord, arns: Arns) -> dict[str, Any]:
         "creationDate": record.created_at,
         "lastModifiedDate": record.created_at,
         "description": record.description or "",
-        "targets": [arns.make("thing", thing) for thing in record.targets],
+        "targets": [arns.make(target.kind.value, target.name) for target in record.targets],
         "protocols": list(record.protocols),
         "targetSelection": "SNAPSHOT",
         "otaUpdateFiles": [_show_file(place, file) for place, file in enumerate(record.files)],

@@ -14,7 +14,9 @@ from rig.jobs.engine.answers import (
     Updated,
 )
 from rig.jobs.engine.model import Execution, ExecutionKey, Job, State
+from rig.jobs.engine.policy import Policy
 from rig.jobs.engine.status import ExecutionStatus, JobStatus
+from rig.jobs.engine.target import Target, TargetKind
 from rig.jobs.engine.transition import transition
 
 __all__ = [
@@ -32,8 +34,11 @@ __all__ = [
     "NextChanged",
     "PendingChanged",
     "PendingList",
+    "Policy",
     "Refused",
     "State",
+    "Target",
+    "TargetKind",
     "Updated",
     "transition",
 ]

@@ -24,6 +24,7 @@ class Code(Enum):
     REQUEST_THROTTLED = "RequestThrottled"
     TERMINAL_STATE_REACHED = "TerminalStateReached"
     RESOURCE_ALREADY_EXISTS = "ResourceAlreadyExists"
+    LIMIT_EXCEEDED = "LimitExceeded"
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,16 @@ Change = PendingChanged | NextChanged
 
 @dataclass(frozen=True)
 class Decision:
-    """The outcome of one command."""
+    """The outcome of one command.
+
+    `unsettled` are canceled jobs of which executions that are not in the slice have to end too:
+    `Settle` them.
+    """
 
     state: State
     replies: tuple[Answer, ...]
     notifications: tuple[Change, ...] = ()
+    unsettled: tuple[str, ...] = ()
 
     @property
     def answer(self) -> Answer:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rig.jobs.engine.model import Job
+from rig.jobs.engine.policy import Policy
 from rig.jobs.engine.status import ExecutionStatus
+from rig.jobs.engine.target import Target
 
 DROP_STEP_TIMER = -1
 """As `step_minutes`: the step timer is removed (§3.3)."""
@@ -55,14 +57,41 @@ class Update:
 
 @dataclass(frozen=True)
 class CreateJob:
-    """Make the job and queue an execution on each thing.
-
-    `first_sequence` is the number after which the new executions are counted.
-    """
+    """Make the job and begin its rollout to these things, at once or when it is scheduled."""
 
     job: Job
     things: tuple[str, ...]
-    first_sequence: int
+
+
+@dataclass(frozen=True)
+class UpdateJob:
+    """Change how a job is carried out from now on (§7.2); None leaves a member as it is."""
+
+    job_id: str
+    policy: Policy | None = None
+    description: str | None = None
+    presign_seconds: int | None = None
+    labels: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True)
+class AddThings:
+    """Queue a continuous job at once on things that have come under its targets (§3.1).
+
+    `targets` are new ones of the job, none if a thing has joined a group.
+    """
+
+    job_id: str
+    things: tuple[str, ...]
+    targets: tuple[Target, ...] = ()
+
+
+@dataclass(frozen=True)
+class RemoveThings:
+    """Things are no longer under the job's targets (§2.1)."""
+
+    job_id: str
+    things: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -106,9 +135,27 @@ class DeleteExecution:
 
 @dataclass(frozen=True)
 class Tick:
-    """Time has passed: what is past its deadline times out (§3.3)."""
+    """Time has passed: deadlines, starts and ends of schedules, rollouts (§3)."""
+
+
+@dataclass(frozen=True)
+class Settle:
+    """End what has to end with a canceled job."""
+
+    job_id: str
 
 
 DeviceCommand = GetPending | StartNext | Describe | Update
-ControlCommand = CreateJob | CancelJob | DeleteJob | CancelExecution | DeleteExecution | Tick
+ControlCommand = (
+    CreateJob
+    | UpdateJob
+    | AddThings
+    | RemoveThings
+    | CancelJob
+    | DeleteJob
+    | CancelExecution
+    | DeleteExecution
+    | Tick
+    | Settle
+)
 Command = DeviceCommand | ControlCommand

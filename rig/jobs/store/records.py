@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from rig.jobs.engine import Target
 
 
 @dataclass(frozen=True)
@@ -12,6 +16,26 @@ class ThingRecord:
     name: str
     thing_id: str
     created_at: float
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    type_name: str | None = None
+    billing_group: str | None = None
+    version: int = 1
+
+
+ACTIVE = "ACTIVE"
+INACTIVE = "INACTIVE"
+NON_EXCLUSIVE = "NON_EXCLUSIVE_THING"
+
+
+@dataclass(frozen=True)
+class CertificateRecord:
+    """A registered certificate; `pem` is None if only its fingerprint was told."""
+
+    certificate_id: str
+    status: str
+    created_at: float
+    updated_at: float
+    pem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +59,8 @@ class StreamRecord:
     created_at: float
     version: int = 1
     description: str | None = None
+    role_arn: str | None = None
+    updated_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,9 +72,11 @@ class OtaUpdateRecord:
 
     update_id: str
     job_id: str
-    targets: tuple[str, ...]
+    targets: tuple[Target, ...]
     protocols: tuple[str, ...]
     created_at: float
     stream_id: str | None = None
     description: str | None = None
-    files: tuple[dict[str, object], ...] = field(default_factory=tuple)
+    files: tuple[dict[str, Any], ...] = field(default_factory=tuple)
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    """Members that are only shown."""

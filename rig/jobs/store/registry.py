@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from sqlalchemy import Connection, insert, select
 
 from rig.jobs.store import schema
-from rig.jobs.store.records import ThingRecord
+from rig.jobs.store.records import ACTIVE, NON_EXCLUSIVE, CertificateRecord, ThingRecord
 
 
 class RegistryQueries:
@@ -14,12 +16,10 @@ class RegistryQueries:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    # -- things ---------------------------------------------------------------------------------
+
     def add_thing(self, thing: ThingRecord) -> None:
-        self._connection.execute(
-            insert(schema.things).values(
-                name=thing.name, thing_id=thing.thing_id, created_at=thing.created_at
-            )
-        )
+        self._connection.execute(insert(schema.things).values(asdict(thing)))
 
     def thing(self, name: str) -> ThingRecord | None:
         query = select(schema.things).where(schema.things.c.name == name)
@@ -31,33 +31,32 @@ class RegistryQueries:
         query = select(schema.things).order_by(schema.things.c.name)
         return tuple(ThingRecord(**row) for row in self._connection.execute(query).mappings())
 
-    def add_certificate(
-        self, certificate_id: str, created_at: float, *, pem: str | None, active: bool
-    ) -> None:
+    # -- certificates ---------------------------------------------------------------------------
+
+    def add_certificate(self, certificate: CertificateRecord) -> None:
         """Register the certificate; nothing happens if it is there already."""
-        table = schema.certificates
-        if self.has_certificate(certificate_id):
-            return
-        self._connection.execute(
-            insert(table).values(
-                certificate_id=certificate_id, pem=pem, active=active, created_at=created_at
-            )
-        )
+        if not self.has_certificate(certificate.certificate_id):
+            self._connection.execute(insert(schema.certificates).values(asdict(certificate)))
 
     def has_certificate(self, certificate_id: str) -> bool:
         table = schema.certificates
         query = select(table.c.certificate_id).where(table.c.certificate_id == certificate_id)
         return self._connection.scalar(query) is not None
 
-    def attach(self, certificate_id: str, thing: str) -> None:
+    # -- which stands for which -----------------------------------------------------------------
+
+    def attach(self, certificate_id: str, thing: str, kind: str = NON_EXCLUSIVE) -> None:
         """Let the certificate stand for the thing; attaching twice is attaching once."""
+        if certificate_id not in self.principals_of_thing(thing):
+            row = {"certificate_id": certificate_id, "thing": thing, "kind": kind}
+            self._connection.execute(insert(schema.thing_principals).values(row))
+
+    def principals_of_thing(self, thing: str) -> dict[str, str]:
+        """The certificates of a thing, and how each is attached."""
         table = schema.thing_principals
-        row = {"certificate_id": certificate_id, "thing": thing}
-        found = select(table.c.thing).where(
-            table.c.certificate_id == certificate_id, table.c.thing == thing
-        )
-        if self._connection.scalar(found) is None:
-            self._connection.execute(insert(table).values(row))
+        query = select(table).where(table.c.thing == thing).order_by(table.c.certificate_id)
+        rows = self._connection.execute(query).mappings()
+        return {row["certificate_id"]: row["kind"] for row in rows}
 
     def things_of_certificate(self, certificate_id: str) -> frozenset[str]:
         """The things an active certificate stands for; none for one that is not active."""
@@ -65,6 +64,6 @@ class RegistryQueries:
         query = (
             select(principals.c.thing)
             .join(certificates, principals.c.certificate_id == certificates.c.certificate_id)
-            .where(certificates.c.certificate_id == certificate_id, certificates.c.active)
+            .where(certificates.c.certificate_id == certificate_id, certificates.c.status == ACTIVE)
         )
         return frozenset(self._connection.scalars(query))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import RowMapping
 
-from rig.jobs.engine import Execution, ExecutionStatus, Job, JobStatus
+from rig.jobs.engine import Execution, ExecutionStatus, Job, JobStatus, Target
+from rig.jobs.engine.model import RolloutProgress
+from rig.jobs.engine.policy import NO_POLICY
+from rig.jobs.policy_json import read_policy, show_policy
 from rig.jobs.store.records import OtaUpdateRecord
 
 
@@ -25,6 +29,8 @@ def execution_of(row: RowMapping) -> Execution:
         in_progress_deadline=row["in_progress_deadline"],
         step_deadline=row["step_deadline"],
         force_canceled=row["force_canceled"],
+        retries=_counts_of(row["retries"]),
+        left_group=row["left_group"],
     )
 
 
@@ -45,6 +51,8 @@ def row_of_execution(execution: Execution) -> dict[str, Any]:
         "step_deadline": execution.step_deadline,
         "deadline": execution.deadline,
         "force_canceled": execution.force_canceled,
+        "retries": _row_of_counts(execution.retries),
+        "left_group": execution.left_group,
     }
 
 
@@ -53,7 +61,7 @@ def job_of(row: RowMapping) -> Job:
         job_id=row["job_id"],
         document=row["document"],
         streams=tuple(row["streams"]),
-        targets=tuple(row["targets"]),
+        targets=tuple(Target.parse(resource) for resource in row["targets"]),
         status=JobStatus(row["status"]),
         continuous=row["continuous"],
         created_at=row["created_at"],
@@ -62,9 +70,14 @@ def job_of(row: RowMapping) -> Job:
         force_canceled=row["force_canceled"],
         reason_code=row["reason_code"],
         comment=row["comment"],
-        in_progress_timeout_minutes=row["in_progress_timeout_minutes"],
+        policy=read_policy(row["policy"]) if row["policy"] else NO_POLICY,
         presign_seconds=row["presign_seconds"],
-        counts={ExecutionStatus(name): count for name, count in row["counts"].items()},
+        counts=_counts_of(row["counts"]),
+        waiting=row["waiting"],
+        rollout=RolloutProgress(row["notified"], row["minute_started_at"], row["rate"]),
+        ended=row["ended"],
+        description=row["description"],
+        labels=row["labels"],
     )
 
 
@@ -73,7 +86,7 @@ def row_of_job(job: Job) -> dict[str, Any]:
         "job_id": job.job_id,
         "document": job.document,
         "streams": list(job.streams),
-        "targets": list(job.targets),
+        "targets": [target.resource for target in job.targets],
         "status": job.status.value,
         "continuous": job.continuous,
         "created_at": job.created_at,
@@ -82,10 +95,26 @@ def row_of_job(job: Job) -> dict[str, Any]:
         "force_canceled": job.force_canceled,
         "reason_code": job.reason_code,
         "comment": job.comment,
-        "in_progress_timeout_minutes": job.in_progress_timeout_minutes,
+        "policy": show_policy(job.policy),
         "presign_seconds": job.presign_seconds,
-        "counts": {status.value: count for status, count in job.counts.items()},
+        "counts": _row_of_counts(job.counts),
+        "waiting": job.waiting,
+        "notified": job.rollout.notified,
+        "minute_started_at": job.rollout.minute_started_at,
+        "rate": job.rollout.rate,
+        "ended": job.ended,
+        "description": job.description,
+        "labels": dict(job.labels),
+        "due_at": job.due_at,
     }
+
+
+def _counts_of(row: Mapping[str, int]) -> dict[ExecutionStatus, int]:
+    return {ExecutionStatus(name): count for name, count in row.items()}
+
+
+def _row_of_counts(counts: Mapping[ExecutionStatus, int]) -> dict[str, int]:
+    return {status.value: count for status, count in counts.items()}
 
 
 def ota_update_of(row: RowMapping) -> OtaUpdateRecord:
@@ -94,10 +123,11 @@ def ota_update_of(row: RowMapping) -> OtaUpdateRecord:
         job_id=row["job_id"],
         stream_id=row["stream_id"],
         description=row["description"],
-        targets=tuple(row["targets"]),
+        targets=tuple(Target.parse(resource) for resource in row["targets"]),
         protocols=tuple(row["protocols"]),
         files=tuple(row["files"]),
         created_at=row["created_at"],
+        labels=row["labels"],
     )
 
 
@@ -107,8 +137,9 @@ def row_of_ota_update(record: OtaUpdateRecord) -> dict[str, Any]:
         "job_id": record.job_id,
         "stream_id": record.stream_id,
         "description": record.description,
-        "targets": list(record.targets),
+        "targets": [target.resource for target in record.targets],
         "protocols": list(record.protocols),
         "files": list(record.files),
         "created_at": record.created_at,
+        "labels": dict(record.labels),
     }

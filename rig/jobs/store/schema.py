@@ -17,7 +17,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -29,6 +29,10 @@ things = Table(
     Column("name", String(128), primary_key=True),
     Column("thing_id", String(36), nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("attributes", JSON, nullable=False),
+    Column("type_name", String(128)),
+    Column("billing_group", String(128)),
+    Column("version", BigInteger, nullable=False),
 )
 
 certificates = Table(
@@ -36,8 +40,9 @@ certificates = Table(
     metadata,
     Column("certificate_id", String(64), primary_key=True),
     Column("pem", Text),
-    Column("active", Boolean, nullable=False),
+    Column("status", String(24), nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
 )
 
 thing_principals = Table(
@@ -45,6 +50,7 @@ thing_principals = Table(
     metadata,
     Column("certificate_id", ForeignKey("certificates.certificate_id"), primary_key=True),
     Column("thing", ForeignKey("things.name"), primary_key=True),
+    Column("kind", String(24), nullable=False),
 )
 
 jobs = Table(
@@ -62,10 +68,30 @@ jobs = Table(
     Column("force_canceled", Boolean, nullable=False),
     Column("reason_code", String(128)),
     Column("comment", Text),
-    Column("in_progress_timeout_minutes", Integer),
+    Column("policy", JSON, nullable=False),
     Column("presign_seconds", Integer, nullable=False),
     Column("counts", JSON, nullable=False),
+    Column("waiting", Integer, nullable=False),
+    Column("notified", Integer, nullable=False),
+    Column("minute_started_at", Double),
+    Column("rate", Integer, nullable=False),
+    Column("ended", Boolean, nullable=False),
+    Column("description", Text),
+    Column("labels", JSON, nullable=False),
+    Column("due_at", Double),
+    Index("jobs_due", "due_at"),
 )
+"""`due_at` follows from the other columns; it is there to be searched."""
+
+waiting_things = Table(
+    "waiting_things",
+    metadata,
+    Column("job_id", ForeignKey("jobs.job_id"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("thing", String(128), nullable=False),
+    Index("waiting_of_thing", "thing", "job_id"),
+)
+"""Things that a rollout has yet to come to, in the order of `place`."""
 
 executions = Table(
     "executions",
@@ -73,7 +99,7 @@ executions = Table(
     Column("thing", String(128), primary_key=True),
     Column("job_id", ForeignKey("jobs.job_id"), primary_key=True),
     Column("number", BigInteger, primary_key=True),
-    Column("sequence", BigInteger, nullable=False, unique=True),
+    Column("sequence", BigInteger, nullable=False),
     Column("status", String(16), nullable=False),
     Column("pending", Boolean, nullable=False),
     Column("status_details", JSON, nullable=False),
@@ -85,6 +111,8 @@ executions = Table(
     Column("step_deadline", Double),
     Column("deadline", Double),
     Column("force_canceled", Boolean, nullable=False),
+    Column("retries", JSON, nullable=False),
+    Column("left_group", Boolean, nullable=False),
     Index("executions_pending", "thing", "pending"),
     Index("executions_job", "job_id"),
     Index("executions_deadline", "deadline"),
@@ -97,7 +125,9 @@ streams = Table(
     Column("stream_id", String(128), primary_key=True),
     Column("version", Integer, nullable=False),
     Column("description", Text),
+    Column("role_arn", Text),
     Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
 )
 
 stream_files = Table(
@@ -122,4 +152,5 @@ ota_updates = Table(
     Column("protocols", JSON, nullable=False),
     Column("files", JSON, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("labels", JSON, nullable=False),
 )

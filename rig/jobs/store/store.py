@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Select,
-    bindparam,
-    create_engine,
-    delete,
-    event,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from rig.errors import BenchError, UsageError
-from rig.jobs.engine import Execution, Job, State
 from rig.jobs.store import schema
 from rig.jobs.store.registry import RegistryQueries
-from rig.jobs.store.rows import execution_of, job_of, row_of_execution, row_of_job
+from rig.jobs.store.saving import SaveQueries
+from rig.jobs.store.slices import SliceQueries
 from rig.jobs.store.streams import StreamQueries
 
-# SQL allows only so many bound values in one statement.
-_CHUNK = 500
 _BUSY_SECONDS = 10.0
-
-# Built once: composing a statement anew for each request takes longer than carrying it out. The
-# values' names must not be those of columns, which an UPDATE would take for values to set.
-_executions = schema.executions.c
-_OF_THING = _executions.thing == bindparam("of_thing")
-_OF_JOB = _executions.job_id == bindparam("of_job")
-_PENDING = select(schema.executions).where(_OF_THING, _executions.pending.is_(True))
-_PENDING_OR_NAMED = select(schema.executions).where(
-    _OF_THING, or_(_executions.pending.is_(True), _OF_JOB)
-)
-_JOBS = select(schema.jobs).where(schema.jobs.c.job_id.in_(bindparam("of_jobs", expanding=True)))
-_UPDATE_EXECUTION = update(schema.executions).where(
-    _OF_THING, _OF_JOB, _executions.number == bindparam("of_number")
-)
 
 
 class Store:
@@ -115,107 +86,11 @@ class Store:
                 )
 
 
-class Transaction(RegistryQueries, StreamQueries):
+class Transaction(RegistryQueries, StreamQueries, SaveQueries, SliceQueries):
     """What can be read and written inside one transaction."""
 
     def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
-
-    # -- slices ---------------------------------------------------------------------------------
-
-    def load_thing(self, thing: str, job_id: str | None = None) -> State:
-        """The thing's pending executions, and all it has of the named job."""
-        if job_id is None:
-            return self._state(_PENDING, of_thing=thing)
-        return self._state(_PENDING_OR_NAMED, of_thing=thing, of_job=job_id)
-
-    def load_job(self, job_id: str, things: Collection[str] = ()) -> State:
-        """The job with all its executions, and what is pending on its and these things."""
-        table = schema.executions
-        own = select(table).where(table.c.job_id == job_id)
-        state = self._state(own)
-        concerned = sorted({thing for thing, _, _ in state.executions} | set(things))
-        for start in range(0, len(concerned), _CHUNK):
-            some = concerned[start : start + _CHUNK]
-            query = select(table).where(table.c.thing.in_(some), table.c.pending)
-            state = _merged(state, self._state(query))
-        job = self.job(job_id)
-        return state if job is None else state.with_job(job)
-
-    def load_overdue(self, now: float) -> State:
-        """What is pending on every thing that has an execution past its deadline."""
-        table = schema.executions
-        overdue = select(table.c.thing).where(table.c.deadline <= now)
-        return self._state(select(table).where(table.c.thing.in_(overdue), table.c.pending))
-
-    def next_sequence(self) -> int:
-        """The number that the next execution to be made gets."""
-        return (self._connection.scalar(select(func.max(schema.executions.c.sequence))) or 0) + 1
-
-    def save(self, before: State, after: State) -> None:
-        """Write what differs: new and changed rows, and those that are gone."""
-        if after is before:
-            return
-        self._save_jobs(before, after)
-        table = schema.executions
-        for key in before.executions.keys() - after.executions.keys():
-            thing, job_id, number = key
-            self._connection.execute(
-                delete(table).where(
-                    table.c.thing == thing, table.c.job_id == job_id, table.c.number == number
-                )
-            )
-        new: list[dict[str, Any]] = []
-        for key, execution in after.executions.items():
-            old = before.executions.get(key)
-            if old is None:
-                new.append(row_of_execution(execution))
-            elif old is not execution:
-                self._update_execution(execution)
-        if new:
-            self._connection.execute(insert(table), new)
-        self._delete_jobs(before, after)
-
-    def _update_execution(self, execution: Execution) -> None:
-        thing, job_id, number = execution.key
-        where = {"of_thing": thing, "of_job": job_id, "of_number": number}
-        self._connection.execute(_UPDATE_EXECUTION, row_of_execution(execution) | where)
-
-    def _save_jobs(self, before: State, after: State) -> None:
-        table = schema.jobs
-        for job_id, job in after.jobs.items():
-            old = before.jobs.get(job_id)
-            if old is None:
-                self._connection.execute(insert(table).values(row_of_job(job)))
-            elif old is not job and old != job:
-                self._connection.execute(
-                    update(table).where(table.c.job_id == job_id).values(row_of_job(job))
-                )
-
-    def _delete_jobs(self, before: State, after: State) -> None:
-        for job_id in before.jobs.keys() - after.jobs.keys():
-            for table in (schema.executions, schema.jobs):
-                self._connection.execute(delete(table).where(table.c.job_id == job_id))
-
-    def job(self, job_id: str) -> Job | None:
-        query = select(schema.jobs).where(schema.jobs.c.job_id == job_id)
-        row = self._connection.execute(query).mappings().first()
-        return None if row is None else job_of(row)
-
-    def _state(self, query: Select[Any], **values: str) -> State:
-        rows = self._connection.execute(query, values).mappings()
-        found = [execution_of(row) for row in rows]
-        job_ids = sorted({execution.job_id for execution in found})
-        jobs: dict[str, Job] = {}
-        for start in range(0, len(job_ids), _CHUNK):
-            some = job_ids[start : start + _CHUNK]
-            rows = self._connection.execute(_JOBS, {"of_jobs": some}).mappings()
-            jobs |= {row["job_id"]: job_of(row) for row in rows}
-        return State(jobs, {execution.key: execution for execution in found})
-
-
-def _merged(one: State, other: State) -> State:
-    return State({**other.jobs, **one.jobs}, {**other.executions, **one.executions})
+        SliceQueries.__init__(self, connection)
 
 
 def _engine(url: str) -> Engine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, RowMapping, delete, insert, select
 
 from rig.jobs.store import schema
 from rig.jobs.store.records import OtaUpdateRecord, StreamFile, StreamRecord
@@ -15,13 +15,18 @@ class StreamQueries:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add_stream(self, stream: StreamRecord) -> None:
+    def put_stream(self, stream: StreamRecord) -> None:
+        """Store the stream, in place of the one of the same id."""
+        self.delete_stream(stream.stream_id)
+        changed = stream.created_at if stream.updated_at is None else stream.updated_at
         self._connection.execute(
             insert(schema.streams).values(
                 stream_id=stream.stream_id,
                 version=stream.version,
                 description=stream.description,
+                role_arn=stream.role_arn,
                 created_at=stream.created_at,
+                updated_at=changed,
             )
         )
         rows = [
@@ -40,17 +45,24 @@ class StreamQueries:
     def stream(self, stream_id: str) -> StreamRecord | None:
         query = select(schema.streams).where(schema.streams.c.stream_id == stream_id)
         row = self._connection.execute(query).mappings().first()
-        if row is None:
-            return None
+        return None if row is None else self._stream_of(row)
+
+    def delete_stream(self, stream_id: str) -> None:
+        for table in (schema.stream_files, schema.streams):
+            self._connection.execute(delete(table).where(table.c.stream_id == stream_id))
+
+    def _stream_of(self, row: RowMapping) -> StreamRecord:
         table = schema.stream_files
         files = self._connection.execute(
-            select(table).where(table.c.stream_id == stream_id).order_by(table.c.file_id)
+            select(table).where(table.c.stream_id == row["stream_id"]).order_by(table.c.file_id)
         ).mappings()
         return StreamRecord(
-            stream_id=stream_id,
+            stream_id=row["stream_id"],
             version=row["version"],
             description=row["description"],
+            role_arn=row["role_arn"],
             created_at=row["created_at"],
+            updated_at=row["updated_at"],
             files=tuple(
                 StreamFile(f["file_id"], f["bucket"], f["key"], f["size"], f["digest"])
                 for f in files

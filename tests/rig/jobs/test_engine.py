@@ -19,6 +19,7 @@ from rig.jobs.engine import (
     NextChanged,
     PendingChanged,
     PendingList,
+    Policy,
     Refused,
     State,
     Updated,
@@ -52,7 +53,6 @@ class World:
     def __init__(self) -> None:
         self.state = State()
         self.now = NOW
-        self.sequence = 1
 
     def do(self, command: Command) -> Decision:
         decision = transition(self.state, command, self.now)
@@ -60,10 +60,9 @@ class World:
         return decision
 
     def create(self, job_id: str, *things: str, timeout: int | None = None) -> Decision:
-        job = Job(job_id, "{}", self.now, self.now, in_progress_timeout_minutes=timeout)
-        command = CreateJob(job, things or (THING,), self.sequence)
-        self.sequence += len(command.things)
-        return self.do(command)
+        policy = Policy(in_progress_timeout_minutes=timeout)
+        job = Job(job_id, "{}", self.now, self.now, policy=policy)
+        return self.do(CreateJob(job, things or (THING,)))
 
     def update(self, job_id: str, status: ExecutionStatus, **fields: object) -> Decision:
         return self.do(replace(Update(THING, job_id, status), **fields))  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ import pytest
 
 from rig.errors import UsageError
 from rig.jobs import sigv4
+from rig.jobs.engine import Target
 from rig.jobs.ota_update import OtaFile, OtaUpdateSpec
 from rig.jobs.placeholders import placeholder, resolve
 from rig.jobs.settings import JobSettings
@@ -36,7 +37,7 @@ def image(world: World) -> bytes:
 
 
 def offer(world: World, *protocols: str, **fields: Any) -> dict[str, Any]:
-    spec = OtaUpdateSpec("u1", (THING,), (file(),), protocols or ("MQTT",))
+    spec = OtaUpdateSpec("u1", (Target.thing(THING),), (file(),), protocols or ("MQTT",))
     return dict(world.service.create_ota_update(replace(spec, **fields)).document)
 
 
@@ -149,8 +150,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "id long": ({"update_id": "u" * 57}, "is not 1 to 56"),
     "id empty": ({"update_id": ""}, "is not 1 to 56"),
     "id odd": ({"update_id": "a b"}, "is not 1 to 56"),
-    "no thing": ({"things": ()}, "is for no thing"),
-    "unknown thing": ({"things": ("nobody",)}, "there is no thing nobody"),
+    "no thing": ({"targets": ()}, "is for no thing"),
+    "unknown thing": ({"targets": (Target.thing("nobody"),)}, "there is no thing nobody"),
     "no file": ({"files": ()}, "has no file"),
     "no object": ({"files": (file("nope"),)}, "there is no object images/nope"),
     "bad bucket": ({"files": (file(bucket="A B"),)}, "is no bucket name"),

@@ -76,7 +76,7 @@ class Cloud:
         file = StreamFile(0, "images", job_id, size, stored.sha256)
         stream = StreamRecord(ota["streamname"], (file,), self.world.clock.now())
         with self.world.store.transaction() as transaction:
-            transaction.add_stream(stream)
+            transaction.put_stream(stream)
         self.world.service.create_job(job_id, ("thing1",), document)
 
     def cancel_all(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from rig.clock import FakeClock
 from rig.jobs.access_key import AccessKey
+from rig.jobs.engine import Target
 from rig.jobs.objects import ObjectStore
 from rig.jobs.ota_update import OtaFile, OtaUpdate, OtaUpdateSpec
 from rig.jobs.outcome import Notification, Outcome
@@ -70,7 +71,7 @@ class World:
         self.service.put_object(BUCKET, key, content)
         file = OtaFile("firmware.bin", BUCKET, key, file_type=0, signature=b"\x30\x00")
         return self.service.create_ota_update(
-            OtaUpdateSpec(update_id, (THING,), (file,), protocols, **fields)
+            OtaUpdateSpec(update_id, (Target.thing(THING),), (file,), protocols, **fields)
         )
 
 

@@ -66,7 +66,7 @@ class RecordedCloud:
         stored = self._jobs.put_object("images", job_id, bytes(content[:size]))
         file = StreamFile(0, "images", job_id, size, stored.sha256)
         with Store.in_file(self._database) as store, store.transaction() as transaction:
-            transaction.add_stream(StreamRecord(ota["streamname"], (file,), 0.0))
+            transaction.put_stream(StreamRecord(ota["streamname"], (file,), 0.0))
         self._jobs.create_job(job_id, (self._thing,), document)
 
     def end_all(self) -> None:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from agent.protocol.image import Behaviour
 from agent.protocol.version import Version
 from rig.clock import SystemClock
+from rig.jobs.engine import Target
 from rig.jobs.ota_update import OtaFile, OtaUpdateSpec
 from rig.loop_thread import LoopThread
 from rig.server import Server, ServerSettings
@@ -102,7 +103,9 @@ class World:
         jobs = self.server.jobs
         jobs.put_object("images", job, content)
         file = OtaFile("f.bin", "images", job, file_type, self.key.sign(content), cert_file="c")
-        jobs.create_ota_update(OtaUpdateSpec(job, (self.thing,), (file,), (protocol,)))
+        jobs.create_ota_update(
+            OtaUpdateSpec(job, (Target.thing(self.thing),), (file,), (protocol,))
+        )
 
     def reason(self, update: str) -> str:
         """Wait for the end of an update's job; its status and reason."""
