@@ -103,7 +103,7 @@ class Bench:
     def _enrol(self, root: Path) -> Connection:
         """Make the thing and what the device proves itself with."""
         thing, server = self.board.thing, self._server
-        server.jobs.create_thing(thing)
+        server.jobs.registry.create_thing(thing)
         signer = root / "signer.pem"
         write_private_file(signer, self._trusted.public_pem)
         if not self._tls:
@@ -112,7 +112,7 @@ class Bench:
         credentials = server.authority.issue_client(thing)
         cert, key = root / "device.pem", root / "device.key"
         credentials.save(cert, key)
-        server.jobs.attach_certificate(thing, credentials.certificate_id)
+        server.jobs.registry.attach_certificate(thing, credentials.certificate_id)
         assert server.gateway.tls_port is not None
         return Connection(
             thing,

@@ -19,7 +19,7 @@ from rig.gateway.settings import GatewaySettings
 from rig.jobs.access_key import AccessKey
 from rig.jobs.control import ControlPlane
 from rig.jobs.control.arns import Arns
-from rig.jobs.control.operations import Context
+from rig.jobs.control.context import Context
 from rig.jobs.download import DownloadServer
 from rig.jobs.objects import ObjectStore
 from rig.jobs.outcome import Notification

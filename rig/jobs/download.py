@@ -157,7 +157,7 @@ class DownloadServer:
             return web.Response(status=500)
         if isinstance(action, AnswerStatus):
             code = _FAULT_CODES.get(action.status, "InternalError")
-            response = _error(action.status, code, "This failure was ordered", number)
+            response = _error(action.status, code, "This failure was ordered", _id(number))
         else:
             response = self._serve(request, number, whole=isinstance(action, WholeFile))
         body = response.body if isinstance(response.body, bytes) else b""
@@ -170,7 +170,7 @@ class DownloadServer:
     def _serve(self, request: web.BaseRequest, number: int, *, whole: bool) -> web.Response:
         if request.method not in _METHODS:
             response = _error(
-                405, "MethodNotAllowed", "The method is not allowed against this", number
+                405, "MethodNotAllowed", "The method is not allowed against this", _id(number)
             )
             response.headers["Allow"] = ", ".join(_METHODS)
             return response
@@ -180,11 +180,13 @@ class DownloadServer:
             request.method, path, sigv4.decode_query(raw_query), request.headers.get("Host", "")
         )
         if access is not Access.GRANTED:
-            return _error(403, access.code, access.message, number)
+            return _error(403, access.code, access.message, _id(number))
         stored = self._find(path)
         if stored is None:
-            return _error(404, "NoSuchKey", "The specified key does not exist.", number)
-        return _content(stored, None if whole else request.headers.get("Range"), number)
+            return _error(404, "NoSuchKey", "The specified key does not exist.", _id(number))
+        return content_response(
+            stored, None if whole else request.headers.get("Range"), _id(number)
+        )
 
     def _find(self, path: str) -> StoredObject | None:
         bucket, _, key = path.removeprefix("/").partition("/")
@@ -214,7 +216,8 @@ class DownloadServer:
         )
 
 
-def _content(stored: StoredObject, header: str | None, number: int) -> web.Response:
+def content_response(stored: StoredObject, header: str | None, request_id: str) -> web.Response:
+    """The object, or the part of it that a `Range` header asks for (§6)."""
     total = len(stored.content)
     headers = {
         "Accept-Ranges": "bytes",
@@ -225,7 +228,7 @@ def _content(stored: StoredObject, header: str | None, number: int) -> web.Respo
     try:
         part = parse_range(header, total)
     except UnsatisfiableRange:
-        response = _error(416, "InvalidRange", "The requested range is not satisfiable", number)
+        response = _error(416, "InvalidRange", "The requested range is not satisfiable", request_id)
         response.headers["Content-Range"] = f"bytes */{total}"
         return response
     if part is None:
@@ -235,11 +238,15 @@ def _content(stored: StoredObject, header: str | None, number: int) -> web.Respo
     return web.Response(status=206, body=body, headers=headers)
 
 
-def _error(status: int, code: str, message: str, number: int) -> web.Response:
+def _id(number: int) -> str:
+    return f"{number:016X}"
+
+
+def _error(status: int, code: str, message: str, request_id: str) -> web.Response:
     text = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
-        f"<RequestId>{number:016X}</RequestId></Error>"
+        f"<RequestId>{request_id}</RequestId></Error>"
     )
     return web.Response(
         status=status, body=text.encode(), headers={"Content-Type": "application/xml"}

@@ -56,6 +56,9 @@ class OtaUpdateSpec:
     description: str | None = None
     policy: Policy = NO_POLICY
     presign_seconds: int | None = None
+    continuous: bool = False
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    """Members that are only stored and shown."""
 
 
 @dataclass(frozen=True)

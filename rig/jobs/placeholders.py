@@ -26,7 +26,7 @@ def resolve(document: str, make_url: MakeUrl) -> str:
     """The document with every placeholder replaced; one that names no object stays as it is."""
 
     def replacement(match: re.Match[str]) -> str:
-        found = _object_of(match[1])
+        found = object_of(match[1])
         return match[0] if found is None else make_url(*found)
 
     return _PLACEHOLDER.sub(replacement, document)
@@ -34,11 +34,11 @@ def resolve(document: str, make_url: MakeUrl) -> str:
 
 def objects_named(document: str) -> list[tuple[str, str]]:
     """Bucket and key of every placeholder."""
-    found = (_object_of(match[1]) for match in _PLACEHOLDER.finditer(document))
+    found = (object_of(match[1]) for match in _PLACEHOLDER.finditer(document))
     return [named for named in found if named is not None]
 
 
-def _object_of(url: str) -> tuple[str, str] | None:
+def object_of(url: str) -> tuple[str, str] | None:
     """Bucket and key of an S3 URL: path style, virtual-host style, with a dot or a dash."""
     try:
         parts = urlsplit(url)

@@ -27,8 +27,9 @@ SCHEDULE = "schedulingConfig"
 POLICY_MEMBERS = (ROLLOUT, ABORT, TIMEOUT, RETRY, SCHEDULE)
 
 _TIME_FORMATS = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f")
-_MAX_PER_MINUTE = 1000
+_PER_MINUTE = (1, 1000)
 _FACTOR = (1.1, 5.0)
+_TIMEOUT_MINUTES = (1, 10_080)
 
 
 def read_policy(config: Mapping[str, Any]) -> Policy:
@@ -36,7 +37,9 @@ def read_policy(config: Mapping[str, Any]) -> Policy:
 
     Raises `UsageError` for what only the documentation forbids.
     """
-    timeout = config.get(TIMEOUT) or {}
+    minutes = (config.get(TIMEOUT) or {}).get("inProgressTimeoutInMinutes")
+    if minutes is not None:
+        _check("inProgressTimeoutInMinutes", minutes, _TIMEOUT_MINUTES)
     return Policy(
         rollout=_rollout(config.get(ROLLOUT)),
         abort=tuple(
@@ -51,7 +54,7 @@ def read_policy(config: Mapping[str, Any]) -> Policy:
             RetryCriterion(FailureType(rule["failureType"]), rule["numberOfRetries"])
             for rule in (config.get(RETRY) or {}).get("criteriaList", ())
         ),
-        in_progress_timeout_minutes=timeout.get("inProgressTimeoutInMinutes"),
+        in_progress_timeout_minutes=minutes,
         schedule=_schedule(config.get(SCHEDULE)),
     )
 
@@ -85,18 +88,24 @@ def show_policy(policy: Policy) -> dict[str, Any]:
     return shown
 
 
+def _check(name: str, value: float, allowed: tuple[float, float]) -> None:
+    """For limits that the documentation has and the models leave out."""
+    least, most = allowed
+    if not least <= value <= most:
+        raise UsageError(f"{name}, {value:g}, is not {least:g} to {most:g}")
+
+
 def _rollout(config: Mapping[str, Any] | None) -> Rollout | None:
     if config is None:
         return None
-    maximum = config.get("maximumPerMinute", _MAX_PER_MINUTE)
-    if maximum > _MAX_PER_MINUTE:
-        raise UsageError(f"maximumPerMinute {maximum} is more than {_MAX_PER_MINUTE}")
+    maximum = config.get("maximumPerMinute", _PER_MINUTE[1])
+    _check("maximumPerMinute", maximum, _PER_MINUTE)
     growth = config.get("exponentialRate")
     if growth is None:
         return Rollout(maximum)
     factor = growth["incrementFactor"]
-    if not _FACTOR[0] <= factor <= _FACTOR[1]:
-        raise UsageError(f"incrementFactor {factor:g} is not {_FACTOR[0]} to {_FACTOR[1]}")
+    _check("incrementFactor", factor, _FACTOR)
+    _check("baseRatePerMinute", growth["baseRatePerMinute"], _PER_MINUTE)
     criteria = growth["rateIncreaseCriteria"]
     notified = criteria.get("numberOfNotifiedThings")
     succeeded = criteria.get("numberOfSucceededThings")

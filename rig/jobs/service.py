@@ -15,6 +15,7 @@ from typing import Any
 
 from agent.protocol import topics
 from rig.clock import Clock
+from rig.errors import UsageError
 from rig.jobs import messages, ota_update, placeholders
 from rig.jobs.carry_out import carry_out_or_raise
 from rig.jobs.device_requests import DeviceRequests
@@ -25,6 +26,7 @@ from rig.jobs.engine import (
     Execution,
     Job,
     NextChanged,
+    Policy,
     State,
     Target,
     TargetKind,
@@ -37,26 +39,24 @@ from rig.jobs.engine.commands import (
     DeleteExecution,
     DeleteJob,
     Tick,
+    UpdateJob,
 )
 from rig.jobs.job_spec import JobSpec, make_job
-from rig.jobs.names import check_thing_name
 from rig.jobs.objects import ObjectStore, StoredObject
 from rig.jobs.ota_update import OtaFile, OtaUpdate, OtaUpdateSpec
 from rig.jobs.outcome import Notification, Outcome
 from rig.jobs.presign import Presigner
 from rig.jobs.refusal import RefusalError
+from rig.jobs.registry import Registry
 from rig.jobs.settings import JobSettings
 from rig.jobs.store import (
-    ACTIVE,
-    INACTIVE,
-    CertificateRecord,
     OtaUpdateRecord,
     Store,
-    ThingRecord,
     Transaction,
 )
 from rig.jobs.streams import StreamServer
 from rig.jobs.update_maker import UpdateMaker, record_of
+from rig.jobs.views import Views
 
 _log = logging.getLogger(__name__)
 
@@ -91,6 +91,8 @@ class JobService:
         # One at a time: the database would serialise them anyway, and caches stay simple.
         self._lock = threading.RLock()
         self._maker = UpdateMaker(objects, settings, presigner, random_id)
+        self.registry = Registry(store, clock, random_id)
+        self.views = Views(store)
         self._streams = StreamServer(store, objects, settings)
         self._requests = DeviceRequests(
             store, clock, settings, self._streams, self._document_text, self._notifications
@@ -112,50 +114,10 @@ class JobService:
 
     def things_of_certificate(self, sha256_hex: str) -> frozenset[str]:
         """The things that this certificate stands for (§8.2 A2)."""
-        with self._lock, self._store.transaction() as transaction:
-            return transaction.things_of_certificate(sha256_hex)
+        return self.registry.things_of_certificate(sha256_hex)
 
     def has_thing(self, name: str) -> bool:
-        with self._lock, self._store.transaction() as transaction:
-            return transaction.thing(name) is not None
-
-    # -- registry -------------------------------------------------------------------------------
-
-    def create_thing(self, name: str) -> ThingRecord:
-        """Register the thing; the same one again if it is there already."""
-        check_thing_name(name)
-        with self._lock, self._store.transaction() as transaction:
-            found = transaction.thing(name)
-            if found is None:
-                found = ThingRecord(name, self._random_id(), self._clock.now())
-                transaction.add_thing(found)
-            return found
-
-    def list_things(self) -> tuple[ThingRecord, ...]:
-        with self._lock, self._store.transaction() as transaction:
-            return transaction.things()
-
-    def describe_thing(self, name: str) -> ThingRecord | None:
-        with self._lock, self._store.transaction() as transaction:
-            return transaction.thing(name)
-
-    def register_certificate(
-        self, sha256_hex: str, pem: str | None = None, *, active: bool = True
-    ) -> None:
-        """Make the certificate known; it stands for no thing yet."""
-        with self._lock, self._store.transaction() as transaction:
-            transaction.add_certificate(self._certificate(sha256_hex, pem, active=active))
-
-    def attach_certificate(self, thing: str, sha256_hex: str) -> None:
-        """Let the certificate stand for the thing; it is registered if it was not."""
-        with self._lock, self._store.transaction() as transaction:
-            self._known_thing(transaction, thing)
-            transaction.add_certificate(self._certificate(sha256_hex, None, active=True))
-            transaction.attach(sha256_hex, thing)
-
-    def has_certificate(self, sha256_hex: str) -> bool:
-        with self._lock, self._store.transaction() as transaction:
-            return transaction.has_certificate(sha256_hex)
+        return self.registry.has_thing(name)
 
     # -- objects, streams, OTA updates ----------------------------------------------------------
 
@@ -192,6 +154,7 @@ class JobService:
                     spec.targets,
                     _compact(made.document),
                     spec.policy,
+                    continuous=spec.continuous,
                     presign_seconds=self._maker.presign_seconds(spec),
                 )
                 decisions = self._create(transaction, job, now)
@@ -204,6 +167,30 @@ class JobService:
     def ota_update(self, update_id: str) -> OtaUpdateRecord | None:
         with self._lock, self._store.transaction() as transaction:
             return transaction.ota_update(update_id)
+
+    def delete_ota_update(
+        self, update_id: str, *, delete_stream: bool = False, force_delete_job: bool = False
+    ) -> None:
+        """Delete the update and its job, and with `delete_stream` its stream (§5.3).
+
+        Without `force_delete_job` the job has to be over.
+        """
+        record = self.ota_update(update_id)
+        if record is None:
+            raise RefusalError(Code.RESOURCE_NOT_FOUND, f"there is no OTA update {update_id}")
+        job = self.describe_job(record.job_id)
+        if job is not None:
+            if not (force_delete_job or job.status.terminal):
+                raise RefusalError(
+                    Code.INVALID_REQUEST,
+                    f"job {job.job_id} is {job.status.value}: cancel it first or use force",
+                )
+            self.delete_job(job.job_id, force=True)
+        with self._lock, self._store.transaction() as transaction:
+            transaction.delete_ota_update(update_id)
+            if delete_stream and record.stream_id is not None:
+                transaction.delete_stream(record.stream_id)
+        self._streams.forget_access()
 
     # -- jobs -----------------------------------------------------------------------------------
 
@@ -269,6 +256,30 @@ class JobService:
         for job_id in due:
             self._control(Tick(), partial(_load_due_job, job_id))
 
+    def update_job(
+        self,
+        job_id: str,
+        policy: Policy | None = None,
+        *,
+        description: str | None = None,
+        presign_seconds: int | None = None,
+        labels: Mapping[str, object] | None = None,
+    ) -> None:
+        """Change how a job is carried out from now on (§7.2); None leaves a member as it is."""
+        command = UpdateJob(job_id, policy, description, presign_seconds, labels)
+        self._control(command, lambda t: t.load_job(job_id))
+
+    def fetch_document(self, source: str) -> str:
+        """The text of an object that an S3 URL names, for a job document (§3)."""
+        place = placeholders.object_of(source)
+        stored = None if place is None else self.objects.get(*place)
+        if stored is None:
+            raise UsageError(f"there is no object {source}: upload the job document first")
+        try:
+            return stored.content.decode()
+        except UnicodeDecodeError as error:
+            raise UsageError(f"the object {source} is not UTF-8") from error
+
     def describe_job(self, job_id: str) -> Job | None:
         with self._lock, self._store.transaction() as transaction:
             return transaction.job(job_id)
@@ -318,17 +329,9 @@ class JobService:
                 raise RefusalError(
                     Code.RESOURCE_NOT_FOUND, f"there is no thing group {target.name}"
                 )
-            self._known_thing(transaction, target.name)
+            self.registry.known_thing(transaction, target.name)
             things[target.name] = None
         return tuple(things)
-
-    def _certificate(self, sha256_hex: str, pem: str | None, *, active: bool) -> CertificateRecord:
-        now = self._clock.now()
-        return CertificateRecord(sha256_hex, ACTIVE if active else INACTIVE, now, now, pem)
-
-    def _known_thing(self, transaction: Transaction, name: str) -> None:
-        if transaction.thing(name) is None:
-            raise RefusalError(Code.RESOURCE_NOT_FOUND, f"there is no thing {name}: create it")
 
     def _document_text(self, job: Job) -> str:
         """The document as it is delivered now: every URL fresh (§3.5)."""

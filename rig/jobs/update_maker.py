@@ -93,7 +93,9 @@ def record_of(
         now,
         stream_id,
         spec.description,
+        spec.continuous,
         tuple(_file_record(file, stream_id) for file in spec.files),
+        spec.labels,
     )
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from rig.jobs.control.errors import INVALID_REQUEST, ControlError
+from rig.jobs.engine import Target
 from rig.jobs.settings import JobSettings
 
 _ARN = re.compile(r"arn:aws:iot:[a-z0-9-]*:[0-9]*:(?P<kind>[a-z]+)/(?P<name>.+)")
@@ -21,6 +22,9 @@ class Arns:
         """`kind` is for example `thing`, `job`, `cert`, `otaupdate`."""
         return f"arn:aws:iot:{self.settings.region}:{self.settings.account}:{kind}/{name}"
 
+    def of_target(self, target: Target) -> str:
+        return self.make(target.kind.value, target.name)
+
 
 def name_in(arn: object, kind: str) -> str:
     """The name in an ARN of this kind; raises `ControlError`."""
@@ -28,3 +32,14 @@ def name_in(arn: object, kind: str) -> str:
     if match is None or match["kind"] != kind:
         raise ControlError(INVALID_REQUEST, f"{arn!r} is not the ARN of a {kind}")
     return match["name"]
+
+
+def target_in(arn: str) -> Target:
+    """The thing or group that an ARN names; raises `ControlError`."""
+    match = _ARN.fullmatch(arn)
+    try:
+        return Target.parse(f"{match['kind']}/{match['name']}" if match else "")
+    except ValueError as error:
+        raise ControlError(
+            INVALID_REQUEST, f"{arn!r} is not the ARN of a thing or of a thinggroup"
+        ) from error

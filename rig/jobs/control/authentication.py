@@ -1,4 +1,8 @@
-"""SigV4 of control requests: who does not have the key is nobody (job service §8.2 A10)."""
+"""SigV4 of control requests: who does not have the key is nobody (job service §8.2 A10).
+
+Who verifies signs again and compares: the signature comes from botocore's own signer, with which
+clients sign.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
 from rig.clock import Clock
 from rig.jobs import sigv4
 from rig.jobs.access_key import AccessKey
-from rig.jobs.control.errors import (
-    EXPIRED,
-    INCOMPLETE_SIGNATURE,
-    MISSING_TOKEN,
-    UNKNOWN_KEY,
-    WRONG_DIGEST,
-    WRONG_SIGNATURE,
-    ControlError,
-)
+from rig.jobs.control.errors import ControlError
 
 SKEW_SECONDS = 15 * 60
 STREAMED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
@@ -28,14 +28,15 @@ _AUTHORIZATION = re.compile(
     r"SignedHeaders=(?P<headers>[^,\s]+), *Signature=(?P<signature>[0-9a-f]{64})"
 )
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_INCOMPLETE = "IncompleteSignature"
 
 
 @dataclass(frozen=True)
 class SignedRequest:
-    """A request as it came in: `path` is decoded, `raw_query` is not, header names lower-case."""
+    """A request as it came in: path and query are not decoded, header names lower-case."""
 
     method: str
-    path: str
+    raw_path: str
     raw_query: str
     headers: Mapping[str, str]
     body: bytes
@@ -45,49 +46,65 @@ def authenticate(request: SignedRequest, key: AccessKey, clock: Clock) -> str:
     """The service of the credential's scope; raises `ControlError` unless the key signed it."""
     header = request.headers.get("authorization")
     if header is None:
-        raise ControlError(MISSING_TOKEN, "Missing Authentication Token")
+        raise ControlError("MissingAuthenticationToken", "Missing Authentication Token")
     match = _AUTHORIZATION.fullmatch(header)
     if match is None:
-        raise ControlError(INCOMPLETE_SIGNATURE, "the Authorization header is malformed")
+        raise ControlError(_INCOMPLETE, "the Authorization header is malformed")
     try:
         credential = sigv4.Credential.parse(match["credential"])
         time = request.headers["x-amz-date"]
         signed_at = sigv4.time_of(time)
     except (ValueError, KeyError) as error:
         raise ControlError(
-            INCOMPLETE_SIGNATURE, "the credential or X-Amz-Date is missing or malformed"
+            _INCOMPLETE, "the credential or X-Amz-Date is missing or malformed"
         ) from error
     if credential.access_key_id != key.key_id:
-        raise ControlError(UNKNOWN_KEY, "The security token included in the request is invalid.")
+        raise ControlError(
+            "InvalidClientTokenId", "The security token included in the request is invalid."
+        )
     names = match["headers"].split(";")
     if "host" not in names or not all(name in request.headers for name in names):
-        raise ControlError(INCOMPLETE_SIGNATURE, "a signed header is missing")
-    parts = sigv4.SignedParts(
-        request.method,
-        request.path,
-        sigv4.decode_query(request.raw_query),
-        {name: request.headers[name] for name in names},
-        _payload_hash(request, credential.scope.service),
-    )
-    ours = sigv4.signature(key.secret, credential.scope, time, parts)
+        raise ControlError(_INCOMPLETE, "a signed header is missing")
+    _check_digest(request, credential.scope.service)
+    ours = _signature(request, key, credential.scope, names, time)
     if credential.scope.date != time[:8] or not sigv4.same(ours, match["signature"]):
         raise ControlError(
-            WRONG_SIGNATURE,
+            "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided.",
         )
     if abs(clock.now() - signed_at) > SKEW_SECONDS:
-        raise ControlError(EXPIRED, f"Signature expired: {time} is too far from the service's time")
+        raise ControlError(
+            "RequestExpired", f"Signature expired: {time} is too far from the service's time"
+        )
     return credential.scope.service
 
 
-def _payload_hash(request: SignedRequest, service: str) -> str:
-    """What stands for the body in the signature; a hash that is told has to be the body's."""
-    actual = hashlib.sha256(request.body).hexdigest()
+def _signature(
+    request: SignedRequest, key: AccessKey, scope: sigv4.Scope, names: list[str], time: str
+) -> str:
+    """What the signature has to be, over just the headers that it says it covers."""
+    # S3 encodes the path once, all others twice (§7.1).
+    signer_of = S3SigV4Auth if scope.service == "s3" else SigV4Auth
+    signer = signer_of(Credentials(key.key_id, key.secret), scope.service, scope.region)
+    again = AWSRequest(
+        method=request.method,
+        # The scheme decides nothing here but that the body counts.
+        url=f"http://{request.headers['host']}{request.raw_path}?{request.raw_query}",
+        headers={name: request.headers[name] for name in names},
+        data=request.body,
+    )
+    again.context["timestamp"] = time
+    text = signer.string_to_sign(again, signer.canonical_request(again))
+    return str(signer.signature(text, again))
+
+
+def _check_digest(request: SignedRequest, service: str) -> None:
+    """A hash of the body that is told has to be the body's."""
     told = request.headers.get("x-amz-content-sha256")
-    if told is None:
-        return actual
-    if service == "s3" and told in {sigv4.UNSIGNED_PAYLOAD, STREAMED}:
-        return told
+    if told is None or (service == "s3" and told in {sigv4.UNSIGNED_PAYLOAD, STREAMED}):
+        return
+    actual = hashlib.sha256(request.body).hexdigest()
     if not (_SHA256.fullmatch(told) and sigv4.same(told, actual)):
-        raise ControlError(WRONG_DIGEST, "X-Amz-Content-SHA256 is not the hash of the body")
-    return actual
+        raise ControlError(
+            "XAmzContentSHA256Mismatch", "X-Amz-Content-SHA256 is not the hash of the body"
+        )

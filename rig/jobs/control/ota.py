@@ -1,4 +1,4 @@
-"""CreateOTAUpdate and GetOTAUpdate: JSON to an update and back (job service §5.1, §5.3)."""
+"""OTA updates: members to an update and back (job service §5.1, §5.3)."""
 
 from __future__ import annotations
 
@@ -6,102 +6,168 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from rig.jobs.control.arns import Arns, name_in
-from rig.jobs.control.errors import INVALID_REQUEST, ControlError
-from rig.jobs.control.fields import blob, need, take
-from rig.jobs.engine import Policy, Target
+from rig.jobs.control.arns import Arns, target_in
+from rig.jobs.control.context import Context, Members, Operation
+from rig.jobs.control.errors import ALREADY_EXISTS, INVALID_REQUEST, NOT_FOUND, ControlError
+from rig.jobs.control.paging import page
+from rig.jobs.engine import Code
 from rig.jobs.ota_update import OtaFile, OtaUpdateSpec
+from rig.jobs.policy_json import ABORT, ROLLOUT, TIMEOUT, read_policy
+from rig.jobs.refusal import RefusalError
 from rig.jobs.store import OtaUpdateRecord
 
-_PRESIGN_SECONDS = range(60, 3600 + 1)
-_TIMEOUT_MINUTES = range(1, 10_080 + 1)
 _BASE64_TEXT = re.compile(rb"[A-Za-z0-9+/\r\n]{32,}={0,2}\s*")
+_PRESIGN = "awsJobPresignedUrlConfig"
+_ROLLOUT = "awsJobExecutionsRolloutConfig"
+_SHOWN = (_ROLLOUT, _PRESIGN, "additionalParameters")
+_PRESIGN_SECONDS = range(60, 3600 + 1)
+_DEFAULT_SELECTION = "SNAPSHOT"
 
 
-def read_spec(update_id: str, fields: Mapping[str, Any]) -> OtaUpdateSpec:
-    """The update that a CreateOTAUpdate asks for; raises `ControlError`."""
-    need(fields, "roleArn", str)
-    presign = take(fields, "awsJobPresignedUrlConfig", dict) or {}
-    timeout = take(fields, "awsJobTimeoutConfig", dict) or {}
+def _create_ota_update(context: Context, members: Members) -> Members:
+    update_id = members["otaUpdateId"]
+    arn = context.arns.make("otaupdate", update_id)
+    try:
+        made = context.service.create_ota_update(_spec(members))
+    except RefusalError as refusal:
+        if refusal.code is not Code.RESOURCE_ALREADY_EXISTS:
+            raise
+        extra = {"resourceId": update_id, "resourceArn": arn}
+        raise ControlError(ALREADY_EXISTS, str(refusal), extra) from refusal
+    return {
+        "otaUpdateId": update_id,
+        "otaUpdateArn": arn,
+        "awsIotJobId": made.job_id,
+        "awsIotJobArn": context.arns.make("job", made.job_id),
+        "otaUpdateStatus": "CREATE_PENDING",
+    }
+
+
+def _get_ota_update(context: Context, members: Members) -> Members:
+    record = context.service.ota_update(members["otaUpdateId"])
+    if record is None:
+        raise ControlError(NOT_FOUND, f"there is no OTA update {members['otaUpdateId']}")
+    return {"otaUpdateInfo": _shown(record, context.arns)}
+
+
+def _list_ota_updates(context: Context, members: Members) -> Members:
+    # Every update that is here has been made completely.
+    wanted = members.get("otaUpdateStatus", "CREATE_COMPLETE") == "CREATE_COMPLETE"
+    updates, token = page(context.service.views.ota_updates() if wanted else (), members)
+    return {
+        "otaUpdates": [_summary(update, context.arns) for update in updates],
+        "nextToken": token,
+    }
+
+
+def _delete_ota_update(context: Context, members: Members) -> Members:
+    context.service.delete_ota_update(
+        members["otaUpdateId"],
+        delete_stream=members.get("deleteStream", False),
+        force_delete_job=members.get("forceDeleteAWSJob", False),
+    )
+    return {}
+
+
+def _spec(members: Members) -> OtaUpdateSpec:
+    abort = members.get("awsJobAbortConfig", {}).get("abortCriteriaList")
+    policy = {
+        ROLLOUT: members.get(_ROLLOUT),
+        ABORT: None if abort is None else {"criteriaList": abort},
+        TIMEOUT: members.get("awsJobTimeoutConfig"),
+    }
+    selection = members.get("targetSelection", _DEFAULT_SELECTION)
     return OtaUpdateSpec(
-        update_id=update_id,
-        targets=tuple(
-            Target.thing(name_in(target, "thing")) for target in need(fields, "targets", list)
-        ),
-        files=tuple(_file(entry) for entry in need(fields, "files", list)),
-        protocols=tuple(take(fields, "protocols", list) or ("MQTT",)),
-        description=take(fields, "description", str),
-        presign_seconds=_bounded(presign, "expiresInSec", _PRESIGN_SECONDS),
-        policy=Policy(
-            in_progress_timeout_minutes=_bounded(
-                timeout, "inProgressTimeoutInMinutes", _TIMEOUT_MINUTES
-            )
-        ),
+        update_id=members["otaUpdateId"],
+        targets=tuple(target_in(target) for target in members["targets"]),
+        files=tuple(_file(entry) for entry in members["files"]),
+        protocols=tuple(members.get("protocols") or ("MQTT",)),
+        description=members.get("description"),
+        presign_seconds=_presign_seconds(members),
+        policy=read_policy(policy),
+        continuous=selection != _DEFAULT_SELECTION,
+        labels={name: members[name] for name in _SHOWN if name in members},
     )
 
 
-def show(record: OtaUpdateRecord, arns: Arns) -> dict[str, Any]:
-    """The `otaUpdateInfo` of GetOTAUpdate."""
-    return {
-        "otaUpdateId": record.update_id,
-        "otaUpdateArn": arns.make("otaupdate", record.update_id),
-        "creationDate": record.created_at,
-        "lastModifiedDate": record.created_at,
-        "description": record.description or "",
-        "targets": [arns.make(target.kind.value, target.name) for target in record.targets],
-        "protocols": list(record.protocols),
-        "targetSelection": "SNAPSHOT",
-        "otaUpdateFiles": [_show_file(place, file) for place, file in enumerate(record.files)],
-        "otaUpdateStatus": "CREATE_COMPLETE",
-        "awsIotJobId": record.job_id,
-        "awsIotJobArn": arns.make("job", record.job_id),
-    }
+def _presign_seconds(members: Members) -> int | None:
+    """The model leaves out the limits that the documentation has (§5.1)."""
+    seconds: int | None = members.get(_PRESIGN, {}).get("expiresInSec")
+    if seconds is not None and seconds not in _PRESIGN_SECONDS:
+        raise ControlError(INVALID_REQUEST, f"expiresInSec, {seconds}, is not 60 to 3600")
+    return seconds
 
 
-def _file(entry: object) -> OtaFile:
-    if not isinstance(entry, dict):
-        raise ControlError(INVALID_REQUEST, "an entry of files is not an object")
-    location = take(entry, "fileLocation", dict) or {}
-    where = take(location, "s3Location", dict)
-    if where is None:
+def _file(entry: Mapping[str, Any]) -> OtaFile:
+    where = entry.get("fileLocation", {}).get("s3Location", {})
+    if "bucket" not in where or "key" not in where:
         raise ControlError(
             INVALID_REQUEST, "fileLocation.s3Location is missing: other locations are not offered"
         )
-    file_name = take(entry, "fileName", str) or need(where, "key", str)
-    attributes = take(entry, "attributes", dict) or {}
     common: dict[str, Any] = {
-        "file_name": file_name,
-        "bucket": need(where, "bucket", str),
-        "key": need(where, "key", str),
-        "file_type": take(entry, "fileType", int),
-        "attributes": {str(name): str(value) for name, value in attributes.items()},
+        "file_name": entry.get("fileName", where["key"]),
+        "bucket": where["bucket"],
+        "key": where["key"],
+        "file_type": entry.get("fileType"),
+        "attributes": entry.get("attributes", {}),
     }
-    signing = take(entry, "codeSigning", dict)
+    signing = entry.get("codeSigning")
     return OtaFile(**common) if signing is None else OtaFile(**common, **_signing(signing))
 
 
 def _signing(signing: Mapping[str, Any]) -> dict[str, Any]:
-    custom = take(signing, "customCodeSigning", dict)
+    custom = signing.get("customCodeSigning")
     if custom is None:
         raise ControlError(
             INVALID_REQUEST,
             "codeSigning.customCodeSigning is missing: sign the image yourself, with a key that "
             "the service never sees",
         )
-    signature = blob(need(custom, "signature", dict), "inlineDocument")
+    signature = custom.get("signature", {}).get("inlineDocument")
+    if signature is None or not {"hashAlgorithm", "signatureAlgorithm"} <= custom.keys():
+        raise ControlError(
+            INVALID_REQUEST,
+            "customCodeSigning needs signature.inlineDocument, hashAlgorithm and "
+            "signatureAlgorithm",
+        )
     if _BASE64_TEXT.fullmatch(signature):
         # boto3 encodes the bytes that it is given; who gives base64 encodes twice (trap 17).
         raise ControlError(
             INVALID_REQUEST,
             "signature.inlineDocument is base64 within base64: give your client the raw DER bytes",
         )
-    chain = take(custom, "certificateChain", dict) or {}
-    hash_name = need(custom, "hashAlgorithm", str).lower()
-    algorithm = need(custom, "signatureAlgorithm", str).lower()
+    hash_name = custom["hashAlgorithm"].lower()
+    algorithm = custom["signatureAlgorithm"].lower()
     return {
         "signature": signature,
         "signature_key": f"sig-{hash_name}-{algorithm}",
-        "cert_file": take(chain, "certificateName", str) or "",
+        "cert_file": custom.get("certificateChain", {}).get("certificateName", ""),
+    }
+
+
+def _shown(record: OtaUpdateRecord, arns: Arns) -> dict[str, Any]:
+    return {
+        **_summary(record, arns),
+        "lastModifiedDate": record.created_at,
+        "description": record.description,
+        "targets": [arns.of_target(target) for target in record.targets],
+        "protocols": list(record.protocols),
+        "targetSelection": "CONTINUOUS" if record.continuous else _DEFAULT_SELECTION,
+        "otaUpdateFiles": [_show_file(place, file) for place, file in enumerate(record.files)],
+        "otaUpdateStatus": "CREATE_COMPLETE",
+        "awsIotJobId": record.job_id,
+        "awsIotJobArn": arns.make("job", record.job_id),
+        _ROLLOUT: {},
+        _PRESIGN: {},
+        **record.labels,
+    }
+
+
+def _summary(record: OtaUpdateRecord, arns: Arns) -> dict[str, Any]:
+    return {
+        "otaUpdateId": record.update_id,
+        "otaUpdateArn": arns.make("otaupdate", record.update_id),
+        "creationDate": record.created_at,
     }
 
 
@@ -109,16 +175,17 @@ def _show_file(place: int, file: Mapping[str, Any]) -> dict[str, Any]:
     location: dict[str, Any] = {"s3Location": {"bucket": file["bucket"], "key": file["key"]}}
     if file["streamId"] is not None:
         location = {"stream": {"streamId": file["streamId"], "fileId": place}}
-    shown = {"fileName": file["fileName"], "fileLocation": location}
-    if file["fileType"] is not None:
-        shown["fileType"] = file["fileType"]
-    if file["attributes"]:
-        shown["attributes"] = file["attributes"]
-    return shown
+    return {
+        "fileName": file["fileName"],
+        "fileLocation": location,
+        "fileType": file["fileType"],
+        "attributes": file["attributes"] or None,
+    }
 
 
-def _bounded(fields: Mapping[str, Any], name: str, allowed: range) -> int | None:
-    value: int | None = take(fields, name, int)
-    if value is not None and value not in allowed:
-        raise ControlError(INVALID_REQUEST, f"{name} is not {allowed.start} to {allowed.stop - 1}")
-    return value
+OPERATIONS: dict[str, Operation] = {
+    "CreateOTAUpdate": _create_ota_update,
+    "GetOTAUpdate": _get_ota_update,
+    "ListOTAUpdates": _list_ota_updates,
+    "DeleteOTAUpdate": _delete_ota_update,
+}

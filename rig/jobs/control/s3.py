@@ -1,31 +1,49 @@
-"""S3's PutObject, path style: how images get into the object store."""
+"""S3's PutObject, GetObject and HeadObject, path style: how images get into the object store."""
 
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
-from rig.errors import UsageError
+from aiohttp import web
+
 from rig.jobs.control.authentication import STREAMED, SignedRequest
-from rig.jobs.control.errors import INVALID_REQUEST, UNKNOWN_OPERATION, ControlError
-from rig.jobs.objects import StoredObject
+from rig.jobs.control.errors import INVALID_REQUEST, ControlError
+from rig.jobs.download import content_response
 from rig.jobs.service import JobService
 
-_PUT_QUERIES = ("", "x-id=PutObject")
+_QUERIES = {
+    "PUT": {"", "x-id=PutObject"},
+    "GET": {"", "x-id=GetObject"},
+    "HEAD": {""},
+}
 _CHUNK_HEAD = re.compile(rb"([0-9a-fA-F]{1,8})(?:;[^\r\n]*)?\r\n")
 
 
-def put_object(service: JobService, request: SignedRequest) -> StoredObject:
-    """Store the body under the bucket and key of the path; raises `ControlError`."""
-    bucket, _, key = request.path.removeprefix("/").partition("/")
-    if request.method != "PUT" or not key or request.raw_query not in _PUT_QUERIES:
-        raise ControlError(UNKNOWN_OPERATION, "of S3 this service has PutObject only")
-    body = request.body
-    if request.headers.get("x-amz-content-sha256") == STREAMED:
-        body = _unchunk(body)
-    try:
-        return service.put_object(bucket, key, body)
-    except UsageError as error:
-        raise ControlError(INVALID_REQUEST, str(error)) from error
+def answer(service: JobService, request: SignedRequest, request_id: str) -> web.Response:
+    """Store or give the object of the path; raises `ControlError` and `UsageError`."""
+    bucket, _, key = unquote(request.raw_path).removeprefix("/").partition("/")
+    if not key or request.raw_query not in _QUERIES.get(request.method, ()):
+        raise ControlError(
+            "UnknownOperationException",
+            "of S3 this service has PutObject, GetObject and HeadObject only",
+        )
+    if request.method == "PUT":
+        body = request.body
+        if request.headers.get("x-amz-content-sha256") == STREAMED:
+            body = _unchunk(body)
+        stored = service.put_object(bucket, key, body)
+        return web.Response(status=200, headers=_headers(stored.etag, request_id))
+    found = service.objects.get(bucket, key)
+    if found is None:
+        raise ControlError("NoSuchKey", "The specified key does not exist.")
+    response = content_response(found, request.headers.get("range"), request_id)
+    response.headers["x-amz-request-id"] = request_id
+    return response
+
+
+def _headers(etag: str, request_id: str) -> dict[str, str]:
+    return {"ETag": f'"{etag}"', "x-amz-request-id": request_id}
 
 
 def _unchunk(body: bytes) -> bytes:

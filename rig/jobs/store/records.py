@@ -77,6 +77,7 @@ class OtaUpdateRecord:
     created_at: float
     stream_id: str | None = None
     description: str | None = None
+    continuous: bool = False
     files: tuple[dict[str, Any], ...] = field(default_factory=tuple)
     labels: Mapping[str, Any] = field(default_factory=dict)
     """Members that are only shown."""

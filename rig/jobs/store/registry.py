@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from rig.jobs.store import schema
 from rig.jobs.store.records import ACTIVE, NON_EXCLUSIVE, CertificateRecord, ThingRecord
@@ -20,6 +20,14 @@ class RegistryQueries:
 
     def add_thing(self, thing: ThingRecord) -> None:
         self._connection.execute(insert(schema.things).values(asdict(thing)))
+
+    def put_thing(self, thing: ThingRecord) -> None:
+        """In place of the thing of the same name, which has to be there."""
+        changed = update(schema.things).where(schema.things.c.name == thing.name)
+        self._connection.execute(changed.values(asdict(thing)))
+
+    def delete_thing(self, name: str) -> None:
+        self._connection.execute(delete(schema.things).where(schema.things.c.name == name))
 
     def thing(self, name: str) -> ThingRecord | None:
         query = select(schema.things).where(schema.things.c.name == name)
@@ -38,6 +46,27 @@ class RegistryQueries:
         if not self.has_certificate(certificate.certificate_id):
             self._connection.execute(insert(schema.certificates).values(asdict(certificate)))
 
+    def set_certificate_status(self, certificate_id: str, status: str, now: float) -> None:
+        table = schema.certificates
+        changed = update(table).where(table.c.certificate_id == certificate_id)
+        self._connection.execute(changed.values(status=status, updated_at=now))
+
+    def delete_certificate(self, certificate_id: str) -> None:
+        table = schema.certificates
+        self._connection.execute(delete(table).where(table.c.certificate_id == certificate_id))
+
+    def certificate(self, certificate_id: str) -> CertificateRecord | None:
+        table = schema.certificates
+        query = select(table).where(table.c.certificate_id == certificate_id)
+        row = self._connection.execute(query).mappings().first()
+        return None if row is None else CertificateRecord(**row)
+
+    def certificates(self) -> tuple[CertificateRecord, ...]:
+        query = select(schema.certificates).order_by(
+            schema.certificates.c.created_at, schema.certificates.c.certificate_id
+        )
+        return tuple(CertificateRecord(**row) for row in self._connection.execute(query).mappings())
+
     def has_certificate(self, certificate_id: str) -> bool:
         table = schema.certificates
         query = select(table.c.certificate_id).where(table.c.certificate_id == certificate_id)
@@ -51,12 +80,24 @@ class RegistryQueries:
             row = {"certificate_id": certificate_id, "thing": thing, "kind": kind}
             self._connection.execute(insert(schema.thing_principals).values(row))
 
+    def detach(self, certificate_id: str, thing: str) -> None:
+        table = schema.thing_principals
+        self._connection.execute(
+            delete(table).where(table.c.certificate_id == certificate_id, table.c.thing == thing)
+        )
+
     def principals_of_thing(self, thing: str) -> dict[str, str]:
         """The certificates of a thing, and how each is attached."""
         table = schema.thing_principals
         query = select(table).where(table.c.thing == thing).order_by(table.c.certificate_id)
         rows = self._connection.execute(query).mappings()
         return {row["certificate_id"]: row["kind"] for row in rows}
+
+    def things_of_principal(self, certificate_id: str) -> tuple[str, ...]:
+        """The things of a certificate by name, whatever its status."""
+        table = schema.thing_principals
+        query = select(table.c.thing).where(table.c.certificate_id == certificate_id)
+        return tuple(self._connection.scalars(query.order_by(table.c.thing)))
 
     def things_of_certificate(self, certificate_id: str) -> frozenset[str]:
         """The things an active certificate stands for; none for one that is not active."""

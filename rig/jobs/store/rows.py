@@ -126,6 +126,7 @@ def ota_update_of(row: RowMapping) -> OtaUpdateRecord:
         targets=tuple(Target.parse(resource) for resource in row["targets"]),
         protocols=tuple(row["protocols"]),
         files=tuple(row["files"]),
+        continuous=row["continuous"],
         created_at=row["created_at"],
         labels=row["labels"],
     )
@@ -140,6 +141,7 @@ def row_of_ota_update(record: OtaUpdateRecord) -> dict[str, Any]:
         "targets": [target.resource for target in record.targets],
         "protocols": list(record.protocols),
         "files": list(record.files),
+        "continuous": record.continuous,
         "created_at": record.created_at,
         "labels": dict(record.labels),
     }

@@ -151,6 +151,7 @@ ota_updates = Table(
     Column("targets", JSON, nullable=False),
     Column("protocols", JSON, nullable=False),
     Column("files", JSON, nullable=False),
+    Column("continuous", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("labels", JSON, nullable=False),
 )

@@ -81,6 +81,11 @@ class SliceQueries:
         row = self._connection.execute(query).mappings().first()
         return None if row is None else job_of(row)
 
+    def waiting(self, job_id: str) -> tuple[str, ...]:
+        """The things that the job's rollout has yet to come to, in their order."""
+        query = select(_waiting.thing).where(_waiting.job_id == job_id).order_by(_waiting.place)
+        return tuple(self._connection.scalars(query))
+
     # -- inside ---------------------------------------------------------------------------------
 
     def _with_job(self, state: State, job_id: str) -> State:

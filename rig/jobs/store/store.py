@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from sqlalchemy.pool import StaticPool
 
 from rig.errors import BenchError, UsageError
 from rig.jobs.store import schema
+from rig.jobs.store.listings import ListQueries
 from rig.jobs.store.registry import RegistryQueries
 from rig.jobs.store.saving import SaveQueries
 from rig.jobs.store.slices import SliceQueries
@@ -32,6 +34,8 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
+        # The database would serialise them anyway; and one in memory is a single connection.
+        self._lock = threading.RLock()
         try:
             self._prepare()
         except SQLAlchemyError as error:
@@ -52,7 +56,7 @@ class Store:
         Raises `BenchError` if the database fails.
         """
         try:
-            with self._engine.begin() as connection:
+            with self._lock, self._engine.begin() as connection:
                 yield Transaction(connection)
         except SQLAlchemyError as error:
             raise BenchError(f"the job database failed: {_reason(error)}") from error
@@ -86,7 +90,7 @@ class Store:
                 )
 
 
-class Transaction(RegistryQueries, StreamQueries, SaveQueries, SliceQueries):
+class Transaction(RegistryQueries, StreamQueries, ListQueries, SaveQueries, SliceQueries):
     """What can be read and written inside one transaction."""
 
     def __init__(self, connection: Connection) -> None:

@@ -77,3 +77,12 @@ class StreamQueries:
         query = select(table).where(table.c.update_id == update_id)
         row = self._connection.execute(query).mappings().first()
         return None if row is None else ota_update_of(row)
+
+    def ota_updates(self) -> tuple[OtaUpdateRecord, ...]:
+        """All updates by their ids."""
+        query = select(schema.ota_updates).order_by(schema.ota_updates.c.update_id)
+        return tuple(ota_update_of(row) for row in self._connection.execute(query).mappings())
+
+    def delete_ota_update(self, update_id: str) -> None:
+        table = schema.ota_updates
+        self._connection.execute(delete(table).where(table.c.update_id == update_id))

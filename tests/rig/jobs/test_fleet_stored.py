@@ -27,7 +27,7 @@ def roll_out(world: World, policy: Policy, count: int, job_id: str = "job1") -> 
     """A job on new things `t0`, `t1` …"""
     names = [f"t{number}" for number in range(count)]
     for name in names:
-        world.service.create_thing(name)
+        world.service.registry.create_thing(name)
     targets = tuple(Target.thing(name) for name in names)
     return world.service.create_specified_job(JobSpec(job_id, targets, DOCUMENT, policy))
 

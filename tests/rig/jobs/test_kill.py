@@ -25,8 +25,8 @@ def victim(directory: str) -> None:
     while True:
         pending = world.service.pending("thing1")
         if not pending:
-            number = len(world.service.list_things())
-            world.service.create_thing(f"count-{number}")
+            number = len(world.service.registry.things())
+            world.service.registry.create_thing(f"count-{number}")
             world.service.create_job(f"job{number}", ["thing1"], {})
             continue
         execution = pending[0]

@@ -17,7 +17,7 @@ def url_of(directory: Path) -> str:
 
 def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     world = make_world(tmp_path, url=url_of(tmp_path))
-    world.service.attach_certificate(THING, "ab" * 32)
+    world.service.registry.attach_certificate(THING, "ab" * 32)
     update = world.offer("u1", b"image" * 1000, ("MQTT", "HTTP"), description="d")
     details = {"self_test": "ready", "updatedBy": "0x00090002"}
     world.accepted(
@@ -48,26 +48,26 @@ def test_the_registry(world: World) -> None:
     service = world.service
     assert service.has_thing(THING)
     assert not service.has_thing("other")
-    assert service.create_thing(THING) == service.create_thing(THING)
-    service.create_thing("a:b_c-9")
-    assert [thing.name for thing in service.list_things()] == ["a:b_c-9", THING]
+    assert service.registry.create_thing(THING) == service.registry.create_thing(THING)
+    service.registry.create_thing("a:b_c-9")
+    assert [thing.name for thing in service.registry.things()] == ["a:b_c-9", THING]
     assert service.things_of_certificate("00" * 32) == frozenset()
-    service.attach_certificate(THING, "ab" * 32)
-    service.attach_certificate(THING, "ab" * 32)
-    service.attach_certificate("a:b_c-9", "ab" * 32)
+    service.registry.attach_certificate(THING, "ab" * 32)
+    service.registry.attach_certificate(THING, "ab" * 32)
+    service.registry.attach_certificate("a:b_c-9", "ab" * 32)
     assert service.things_of_certificate("ab" * 32) == {THING, "a:b_c-9"}
     with pytest.raises(UsageError, match="there is no thing nobody"):
-        service.attach_certificate("nobody", "cd" * 32)
-    assert not service.has_certificate("cd" * 32)
-    service.register_certificate("ef" * 32, active=False)
-    service.attach_certificate(THING, "ef" * 32)
+        service.registry.attach_certificate("nobody", "cd" * 32)
+    assert "cd" * 32 not in [c.certificate_id for c in service.registry.certificates()]
+    service.registry.register_certificate("ef" * 32, active=False)
+    service.registry.attach_certificate(THING, "ef" * 32)
     assert service.things_of_certificate("ef" * 32) == frozenset()
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "+", "#", "$aws", "t" * 129, "ä"])
 def test_bad_thing_names_are_one_clear_line(world: World, name: str) -> None:
     with pytest.raises(UsageError, match="is not 1 to 128"):
-        world.service.create_thing(name)
+        world.service.registry.create_thing(name)
 
 
 def test_a_failed_command_changes_nothing(world: World) -> None:

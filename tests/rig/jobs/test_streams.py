@@ -207,7 +207,7 @@ def test_describe(world: World, stream: str, fmt: str) -> None:
 
 def test_only_a_pending_job_opens_the_stream(world: World, stream: str) -> None:
     request = {"c": "rdy", "f": 0, "l": 4096, "n": 1}
-    world.service.create_thing("other")
+    world.service.registry.create_thing("other")
     assert refusal(get(world, stream, "cbor", request, "other")) == ("Unauthorized", "rdy")
     assert refusal(get(world, "AFR_OTA-nope", "cbor", request)) == ("ResourceNotFound", "rdy")
     assert len(get(world, stream, "cbor", request)) == 1

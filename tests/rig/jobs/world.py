@@ -91,5 +91,5 @@ def make_world(directory: Path, settings: JobSettings | None = None, url: str = 
     )
     world = World(service, clock, store)
     service.on_notification(world.published.append)
-    service.create_thing(THING)
+    service.registry.create_thing(THING)
     return world

@@ -35,7 +35,7 @@ def test_the_recorded_device_hears_what_it_needs(
     path: Path, server: Server, tmp_path: Path
 ) -> None:
     trace = read_trace(path)
-    server.jobs.create_thing(trace.header.thing)
+    server.jobs.registry.create_thing(trace.header.thing)
     cloud = RecordedCloud(server.jobs, tmp_path / "jobs.sqlite", trace)
     port = server.gateway.plain_port
     assert port is not None

@@ -82,7 +82,7 @@ class World:
             ServerSettings(folder / "server", tls_port=None), SystemClock(), switch
         )
         self._loop.call(self.server.start())
-        self.server.jobs.create_thing(thing)
+        self.server.jobs.registry.create_thing(thing)
         port = self.server.gateway.plain_port
         assert port is not None
         self.modem = Modem(folder, ("127.0.0.1", port))

@@ -1,0 +1,47 @@
+"""Which operations of which service are offered; a new one is a line in its module's table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rig.jobs.control import certificates, executions, jobs, ota, things
+from rig.jobs.control.context import Operation
+from rig.jobs.control.errors import INVALID_REQUEST, IOT_ERRORS
+from rig.jobs.control.model import Model
+from rig.jobs.engine import Code
+
+
+@dataclass(frozen=True)
+class Api:
+    """A service: its model, what carries out its operations, and its words for refusals."""
+
+    model: Model
+    operations: Mapping[str, Operation]
+    refusals: Mapping[Code, str]
+    invalid: str = INVALID_REQUEST
+
+
+def _api(
+    service: str,
+    operations: Mapping[str, Operation],
+    refusals: Mapping[Code, str],
+    invalid: str = INVALID_REQUEST,
+) -> Api:
+    return Api(Model(service, frozenset(operations), invalid), operations, refusals, invalid)
+
+
+APIS: dict[str, Api] = {
+    "iot": _api(
+        "iot",
+        {
+            **things.OPERATIONS,
+            **certificates.OPERATIONS,
+            **jobs.OPERATIONS,
+            **executions.OPERATIONS,
+            **ota.OPERATIONS,
+        },
+        IOT_ERRORS,
+    ),
+}
+"""By the name in the scope of a signature."""

@@ -1,0 +1,27 @@
+"""What operations work with, and how they are written: members in, members out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rig.jobs.control.arns import Arns
+from rig.jobs.service import JobService
+from rig.pki import CertificateAuthority
+
+
+@dataclass(frozen=True)
+class Context:
+    """The service behind all operations; `endpoints` has the address of each endpoint type."""
+
+    service: JobService
+    authority: CertificateAuthority
+    endpoints: Mapping[str, str]
+    arns: Arns
+
+
+Members = Mapping[str, Any]
+"""The members of a request, checked against the model, or those of an answer."""
+
+Operation = Callable[[Context, Members], Members | None]
