@@ -18,6 +18,7 @@ from rig.loop_thread import LoopThread
 from rig.private_files import write_private_file
 from rig.scenario import Cloud, Device, Scenario
 from rig.scenario.board_images import image_source
+from rig.scenario.disturbance import Disturbance
 from rig.scenario.images import ImageMaker
 from rig.server import Server, ServerSettings
 from rig.signing import SigningKey
@@ -146,9 +147,10 @@ class Bench:
         )
         factory = images.make(board.image.factory_version)
         device = Device(self.driver, board, recorder, self._connection, factory)
+        disturb = Disturbance(self._server.faults, self._server.download.faults, board.thing)
         self._recorder.use(recorder)
         try:
-            yield Scenario(name, recorder, cloud, device, self._end_scenario)
+            yield Scenario(name, recorder, cloud, device, disturb, self._end_scenario)
         finally:
             self._end_scenario()
             cloud.forget_jobs()
@@ -160,6 +162,7 @@ class Bench:
     def _end_scenario(self) -> None:
         """The device is off and its connection is gone, so nothing runs into the next trace."""
         self._server.faults.clear()
+        self._server.download.faults.clear()
         self.driver.power_off()
         self._loop.call(self._server.gateway.drop(self.board.thing))
         self._check()

@@ -34,8 +34,17 @@ class Replace:
 
 
 @dataclass(frozen=True)
+class Rewrite:
+    """A PUBLISH gets the payload that this makes of its own."""
+
+    edit: Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True)
 class Duplicate:
-    """The packet comes twice."""
+    """The packet comes `copies` times."""
+
+    copies: int = 2
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Hold:
     name: str
 
 
-Action = Drop | CloseConnection | Replace | Duplicate | Hold
+Action = Drop | CloseConnection | Replace | Rewrite | Duplicate | Hold
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,7 @@ class Fault:
     action: Action
 
     def __post_init__(self) -> None:
-        if isinstance(self.action, Replace) and self.match.kind != "PUBLISH":
+        if isinstance(self.action, Replace | Rewrite) and self.match.kind != "PUBLISH":
             raise ValueError(f"{self.match.kind} has no payload to replace")
 
 
@@ -218,10 +227,13 @@ def _passage(packet: Packet, fault: Fault, nth: int) -> Passage:
         case Replace(payload):
             assert isinstance(packet, Publish)
             return Passage((replace(packet, payload=payload),), fault, nth)
-        case Duplicate():
+        case Rewrite(edit):
+            assert isinstance(packet, Publish)
+            return Passage((replace(packet, payload=edit(packet.payload)),), fault, nth)
+        case Duplicate(copies):
             again = packet
             if isinstance(packet, Publish) and packet.qos:
                 again = replace(packet, dup=True)
-            return Passage((packet, again), fault, nth)
+            return Passage((packet, *[again] * (copies - 1)), fault, nth)
         case Hold(name):
             return Passage((packet,), fault, nth, hold=name)

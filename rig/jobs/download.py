@@ -29,6 +29,7 @@ from rig.jobs.http_faults import (
     HttpFault,
     HttpFaults,
     NoAnswer,
+    Slow,
     Truncate,
     WholeFile,
     describe,
@@ -164,8 +165,25 @@ class DownloadServer:
         if isinstance(action, Truncate):
             self._record_response(response, number, body[: action.length])
             return await _send_part(request, response, body, action.length)
+        if isinstance(action, Slow):
+            return await self._send_slowly(request, response, number, action.seconds)
         self._record_response(response, number, body)
         return response
+
+    async def _send_slowly(
+        self, request: web.BaseRequest, response: web.Response, number: int, seconds: float
+    ) -> web.StreamResponse:
+        """Send the head after so long, and the body after as long again."""
+        body = response.body if isinstance(response.body, bytes) else b""
+        slow = web.StreamResponse(status=response.status, headers=response.headers)
+        slow.content_length = len(body)
+        await asyncio.sleep(seconds)
+        await slow.prepare(request)
+        await asyncio.sleep(seconds)
+        self._record_response(response, number, body)
+        await slow.write(body)
+        await slow.write_eof()
+        return slow
 
     def _serve(self, request: web.BaseRequest, number: int, *, whole: bool) -> web.Response:
         if request.method not in _METHODS:

@@ -35,7 +35,14 @@ class WholeFile:
     """Answer 200 with the whole file, whatever range was asked for."""
 
 
-HttpAction = AnswerStatus | Truncate | Close | NoAnswer | WholeFile
+@dataclass(frozen=True)
+class Slow:
+    """Wait so many seconds before the head of the answer, and again before its body."""
+
+    seconds: float
+
+
+HttpAction = AnswerStatus | Truncate | Close | NoAnswer | WholeFile | Slow
 
 
 @dataclass(frozen=True)
@@ -97,3 +104,5 @@ def describe(action: HttpAction) -> str:
             return "no answer"
         case WholeFile():
             return "whole file"
+        case Slow(seconds):
+            return f"slow, twice {seconds:g} s"

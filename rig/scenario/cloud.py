@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from rig.jobs.engine import Target
 from rig.jobs.ota_update import OtaFile, OtaUpdateSpec
 from rig.jobs.outcome import Notification
 from rig.jobs.service import JobService
+from rig.scenario.disturbance import data_blocks
 from rig.scenario.documents import Document, compact
 from rig.scenario.images import Image, ImageMaker, Signing, sign
 from rig.signing import SigningKey
@@ -210,14 +210,7 @@ class Cloud:
         self._faults.add(Fault(self._data_blocks(nth, count=1), CloseConnection()))
 
     def _data_blocks(self, nth: int, count: int | None) -> PacketMatch:
-        prefix = re.escape(topics.things_prefix(self.thing))
-        return PacketMatch(
-            dir="to_device",
-            kind="PUBLISH",
-            topic_regex=rf"{prefix}streams/[^/]+/data/(cbor|json)",
-            nth=nth,
-            count=count,
-        )
+        return data_blocks(self.thing, nth, count)
 
 
 def _shown(image: Image) -> dict[str, str | int]:

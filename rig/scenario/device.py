@@ -144,6 +144,20 @@ class Device:
             + declares.trial_time_s
         )
 
+    def may(self, predicate: Predicate, since: int = 0) -> Event | None:
+        """The first such event, None from a device that does not do it for good.
+
+        For what a device should do and is not failed for: the judge sees that it did not.
+        """
+        try:
+            return self._recorder.wait(predicate, self._silence_s, since=since)
+        except TraceTimeout:
+            return None
+
+    @property
+    def _silence_s(self) -> float:
+        return self.board.declares.request_timer_s + REACTION_S + self.board.slack_s
+
     def ends(self, job: Job, status: str = "an end") -> ReportedStatus:
         """Wait for the job's terminal status, whichever it is."""
         event = self.wait(_ends(job), f"to report {status} for {job.job_id}")
@@ -156,12 +170,8 @@ class Device:
 
         For what a device should report and is not failed for: the judge calls it silent then.
         """
-        silence_s = self.board.declares.request_timer_s + REACTION_S + self.board.slack_s
-        try:
-            event = self._recorder.wait(_ends(job), silence_s)
-        except TraceTimeout:
-            return None
-        return reported_status(event)
+        event = self.may(_ends(job))
+        return None if event is None else reported_status(event)
 
     def reports(self, job: Job, status: str, reason: str = "") -> ReportedStatus:
         """Wait for the job's terminal status; it must be this, for a reason that begins so."""

@@ -92,6 +92,13 @@ def is_download(event: Event) -> bool:
     return event.channel == "http" and event.kind == "REQUEST"
 
 
+def is_unsubscribed_stream(event: Event) -> bool:
+    """The device unsubscribes the data topic of a stream."""
+    return event.kind == "UNSUBSCRIBE" and any(
+        "/streams/" in name for name in event.data["filters"]
+    )
+
+
 def is_data_block(event: Event) -> bool:
     """A block on its way to the device (SD)."""
     return (

@@ -9,6 +9,7 @@ from pathlib import Path
 from rig.judge import Verdict, judge
 from rig.scenario.cloud import Cloud, Job, Update
 from rig.scenario.device import Device
+from rig.scenario.disturbance import Disturbance
 from rig.trace import Recorder, read_trace
 
 
@@ -24,6 +25,7 @@ class Scenario:
     recorder: Recorder
     cloud: Cloud
     device: Device
+    disturb: Disturbance
     end: Callable[[], None]
 
     def proves_alive(self, *, after_restart: bool = False) -> Update:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from rig.judge.rule import Findings, Rule, broken, kept, open_end
@@ -10,7 +11,7 @@ from rig.judge.rules.data_timing import windows
 from rig.judge.rules.job import ordinary
 from rig.judge.rules.job_dropped import drops
 from rig.judge.rules.receptive import next_job_taken, reaction, sign_of_life
-from rig.judge.story import BAD, End, Kind, Seen, Story
+from rig.judge.story import BAD, End, Kind, Seen, Story, Transfer
 from rig.judge.story import seen as s
 
 DEFAULT_BLOCK_SIZE = 4096
@@ -50,17 +51,26 @@ def survives_over_long(story: Story) -> Findings:
 
 
 def survives_flood(story: Story) -> Findings:
-    flooded: set[int] = set()
-    for window in story.once(windows):
-        transfer = window.transfer
-        if id(transfer) in flooded or len(window.data) <= FLOOD * max(window.size, 1):
+    for transfer in story.transfers:
+        flooded = _flooded_request(transfer)
+        if flooded is None:
             continue
-        flooded.add(id(transfer))
         spoilt = any(datum.fate in BAD for datum in transfer.data)
         if transfer.end is End.READY:
-            yield kept("the transfer completed under a flood", window.request, transfer.ended_by)
+            yield kept("the transfer completed under a flood", flooded, transfer.ended_by)
         elif transfer.end is None and not spoilt and story.waited_in_vain(transfer.requests[-1]):
-            yield broken("the transfer stopped under a flood", window.request)
+            yield broken("the transfer stopped under a flood", flooded)
+
+
+def _flooded_request(transfer: Transfer) -> s.BlocksRequested | None:
+    """The first request that far more messages answered than it had asked for."""
+    answers = Counter(datum.window for datum in transfer.data)
+    for number, request in enumerate(transfer.requests, start=1):
+        if request.request.defect is None and answers[number] > FLOOD * (
+            request.request.count or 1
+        ):
+            return request
+    return None
 
 
 def successes(story: Story) -> Iterator[s.Reported]:

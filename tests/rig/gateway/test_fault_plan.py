@@ -18,6 +18,7 @@ from rig.gateway.faults import (
     PacketMatch,
     Passage,
     Replace,
+    Rewrite,
 )
 
 DATA = "$aws/things/T/streams/s/data/cbor"
@@ -101,11 +102,14 @@ def test_matches(name: str) -> None:
 
 def test_what_the_actions_do() -> None:
     acknowledged = Publish(DATA, b"x", 1, pid=5)
+    again = Publish(DATA, b"x", 1, dup=True, pid=5)
     expected: dict[Action, tuple[tuple[Packet, ...], str | None, bool]] = {
         Drop(): ((), None, False),
         CloseConnection(): ((), None, True),
         Replace(b"other"): ((Publish(DATA, b"other", 1, pid=5),), None, False),
-        Duplicate(): ((acknowledged, Publish(DATA, b"x", 1, dup=True, pid=5)), None, False),
+        Duplicate(): ((acknowledged, again), None, False),
+        Rewrite(bytes.upper): ((Publish(DATA, b"X", 1, pid=5),), None, False),
+        Duplicate(copies=3): ((acknowledged, again, again), None, False),
         Hold("h"): ((acknowledged,), "h", False),
     }
     for action, (packets, hold, close) in expected.items():

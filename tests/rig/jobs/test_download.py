@@ -27,6 +27,7 @@ from rig.jobs.http_faults import (
     HttpFault,
     HttpFaults,
     NoAnswer,
+    Slow,
     Truncate,
     WholeFile,
 )
@@ -314,6 +315,16 @@ def test_the_whole_file_whatever_was_asked(site: Site) -> None:
     answer = site.get(site.url(), byte_range="bytes=0-4095")
     assert (answer.status, answer.body) == (200, CONTENT)
     assert "Content-Range" not in answer.headers
+
+
+def test_a_slow_answer_comes_whole(site: Site) -> None:
+    site.server.faults.add(HttpFault(1, Slow(0.01)))
+    answer = site.get(site.url(), byte_range="bytes=0-4095")
+    assert (answer.status, answer.body) == (206, CONTENT[:4096])
+    assert answer.headers["Content-Range"] == "bytes 0-4095/20000"
+    (response,) = site.events("RESPONSE")
+    assert (response.data["status"], response.data["length"]) == (206, 4096)
+    assert site.get(site.url()).body == CONTENT
 
 
 def test_faults_are_counted_from_when_they_are_added() -> None:

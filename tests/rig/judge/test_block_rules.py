@@ -499,3 +499,12 @@ def test_flood_stops_the_transfer() -> None:
     tape.wait(60)
     tape.ping()
     check(tape, violated="DAT-014 RES-003")
+
+
+def test_flood_silences_the_device() -> None:
+    tape = downloading()
+    for _ in range(9):
+        tape.data(0)
+    tape.wait(60)
+    tape.ping()
+    check(tape, violated="DAT-014 RES-003")
