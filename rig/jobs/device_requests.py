@@ -14,7 +14,7 @@ from rig.clock import Clock
 from rig.jobs import messages, requests
 from rig.jobs.carry_out import carry_out
 from rig.jobs.engine import Code, Decision, Refused
-from rig.jobs.engine.commands import DeviceCommand
+from rig.jobs.engine.commands import Describe, DeviceCommand, Update
 from rig.jobs.outcome import Notification, Outcome, Reply
 from rig.jobs.requests import BadRequest
 from rig.jobs.settings import JobSettings
@@ -76,7 +76,7 @@ class DeviceRequests:
         except BadRequest as bad:
             answer = messages.rejected(bad.code, bad.message, None, now, token)
             return Outcome((Reply(f"{topic}/rejected", answer),))
-        decisions = self._carry_out(command, reserved, now)
+        decisions = self.carry_out(command, now)
         answered = decisions[0].answer
         if isinstance(answered, Refused):
             answer = messages.refused(answered, now, token)
@@ -84,13 +84,11 @@ class DeviceRequests:
         answer = messages.accepted(answered, now, token, self._text_of)
         return Outcome((Reply(f"{topic}/accepted", answer),), self._notifications(decisions, now))
 
-    def _carry_out(
-        self, command: DeviceCommand, reserved: ReservedTopic, now: float
-    ) -> tuple[Decision, ...]:
+    def carry_out(self, command: DeviceCommand, now: float) -> tuple[Decision, ...]:
         """Decide and commit: the answer is written only when the change is stored."""
-        job_id = None if reserved.job_id == NEXT else reserved.job_id
+        job_id = command.job_id if isinstance(command, Describe | Update) else None
         with self._store.transaction() as transaction:
-            before = transaction.load_thing(reserved.thing, job_id)
+            before = transaction.load_thing(command.thing, job_id)
             decisions = carry_out(transaction, before, command, now)
         if any(decision.notifications for decision in decisions):
             self._streams.forget_access()

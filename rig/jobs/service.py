@@ -20,6 +20,7 @@ from rig.jobs import messages, ota_update, placeholders
 from rig.jobs.carry_out import carry_out_or_raise
 from rig.jobs.device_requests import DeviceRequests
 from rig.jobs.engine import (
+    Answer,
     Change,
     Code,
     Decision,
@@ -38,6 +39,7 @@ from rig.jobs.engine.commands import (
     CreateJob,
     DeleteExecution,
     DeleteJob,
+    DeviceCommand,
     Tick,
     UpdateJob,
 )
@@ -95,7 +97,7 @@ class JobService:
         self.views = Views(store)
         self._streams = StreamServer(store, objects, settings)
         self._requests = DeviceRequests(
-            store, clock, settings, self._streams, self._document_text, self._notifications
+            store, clock, settings, self._streams, self.document_text, self._notifications
         )
 
     def on_notification(self, publish: Publish) -> None:
@@ -111,6 +113,15 @@ class JobService:
         """Answer a request that a device published; never raises (job service §1, §4)."""
         with self._lock:
             return self._requests.handle(thing, topic, payload)
+
+    def ask(self, command: DeviceCommand) -> Answer:
+        """Carry out a device's command that did not come by MQTT; its news are published."""
+        with self._lock:
+            now = self._clock.now()
+            decisions = self._requests.carry_out(command, now)
+            notifications = self._notifications(decisions, now)
+        self._send(notifications)
+        return decisions[0].answer
 
     def things_of_certificate(self, sha256_hex: str) -> frozenset[str]:
         """The things that this certificate stands for (§8.2 A2)."""
@@ -333,7 +344,7 @@ class JobService:
             things[target.name] = None
         return tuple(things)
 
-    def _document_text(self, job: Job) -> str:
+    def document_text(self, job: Job) -> str:
         """The document as it is delivered now: every URL fresh (§3.5)."""
         presigner = self._presigner
         if presigner is None:
@@ -358,7 +369,7 @@ class JobService:
             if change.execution is not None:
                 job = state.jobs[change.execution.job_id]
         payload = messages.notification(
-            change, job, now, self._document_text, self.settings.max_jobs_in_notify
+            change, job, now, self.document_text, self.settings.max_jobs_in_notify
         )
         return Notification(topic, payload)
 

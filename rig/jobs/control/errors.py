@@ -43,6 +43,15 @@ IOT_ERRORS = {
 }
 """The engine's refusals in the words of `iot`."""
 
+JOBS_DATA_ERRORS = {
+    Code.INVALID_REQUEST: INVALID_REQUEST,
+    Code.RESOURCE_NOT_FOUND: NOT_FOUND,
+    Code.INVALID_STATE_TRANSITION: "InvalidStateTransitionException",
+    Code.VERSION_MISMATCH: "InvalidStateTransitionException",
+    Code.TERMINAL_STATE_REACHED: "TerminalStateException",
+}
+"""The engine's refusals in the words of `iot-jobs-data`."""
+
 
 @dataclass(frozen=True)
 class ControlError(Exception):

@@ -46,10 +46,11 @@ class Model:
 
     def find(self, method: str, raw_path: str) -> tuple[str, dict[str, str]] | None:
         """The operation of a path that is not decoded yet, and its parameters, decoded (§7.1)."""
+        # Decoded after splitting: a slash within a name is none between names.
+        levels = tuple(unquote(level) for level in raw_path.split("/"))
         for route in self._routes:
-            match = route.pattern.fullmatch(raw_path)
-            if route.method == method and match is not None:
-                return route.operation, {k: unquote(v) for k, v in match.groupdict().items()}
+            if route.method == method and (names := route.match(levels)) is not None:
+                return route.operation, names
         return None
 
     def read(self, operation: str, call: RawCall) -> dict[str, Any]:
@@ -101,17 +102,31 @@ class Model:
 
     def _route(self, name: str) -> _Route:
         http = self._operation(name).http
-        uri = http["requestUri"]
-        pattern = re.compile(_PLACEHOLDER.sub(r"(?P<\1>[^/]+)", uri))
-        return _Route(name, http["method"], pattern, len(_PLACEHOLDER.findall(uri)))
+        return _Route(name, http["method"], tuple(http["requestUri"].split("/")))
 
 
 @dataclass(frozen=True)
 class _Route:
     operation: str
     method: str
-    pattern: re.Pattern[str]
-    parameters: int
+    levels: tuple[str, ...]
+
+    @property
+    def parameters(self) -> int:
+        return sum(_PLACEHOLDER.fullmatch(level) is not None for level in self.levels)
+
+    def match(self, levels: tuple[str, ...]) -> dict[str, str] | None:
+        """The path's parameters if it is this route's."""
+        if len(levels) != len(self.levels):
+            return None
+        names = {}
+        for wanted, level in zip(self.levels, levels, strict=True):
+            placeholder = _PLACEHOLDER.fullmatch(wanted)
+            if placeholder is not None and level:
+                names[placeholder[1]] = level
+            elif wanted != level:
+                return None
+        return names
 
 
 @cache
