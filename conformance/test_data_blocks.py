@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-
 import pytest
 
-from agent.protocol.image import Behaviour
-from agent.protocol.version import Version
 from rig.scenario import Scenario
 from rig.scenario.disturbance import (
     Edit,
@@ -22,11 +17,9 @@ from rig.scenario.disturbance import (
     with_more_keys,
     without,
 )
-from rig.scenario.images import Image
 from rig.scenario.observing import is_unsubscribed_stream
+from rig.scenario.sizes import ANOTHER_TYPE, SIZES, takes_file_of_size
 
-ANOTHER_TYPE = 5
-"""A file type that is not firmware: the file is verified and kept, nothing boots."""
 NOWHERE = 5000
 LAST = -1
 
@@ -269,36 +262,16 @@ def test_unusual_encoding(scenario: Scenario) -> None:
 
 # -- sizes ---------------------------------------------------------------------------------------
 
-SIZES: dict[str, Callable[[int], int]] = {
-    "one-byte": lambda _: 1,
-    "one-byte-less": lambda block: block - 1,
-    "one-block": lambda block: block,
-    "one-byte-more": lambda block: block + 1,
-    "eight-blocks": lambda block: 8 * block,
-    "eight-blocks-and-a-byte": lambda block: 8 * block + 1,
-}
-
 
 @pytest.mark.full_profile
 @pytest.mark.requirement("OTA-DAT-018", "OTA-DAT-038")
-@pytest.mark.parametrize("size_of", [pytest.param(size, id=name) for name, size in SIZES.items()])
+@pytest.mark.parametrize(
+    ("blocks", "extra"), [pytest.param(*size, id=name) for name, size in SIZES.items()]
+)
 @pytest.mark.usefixtures("good_case")
-def test_sizes(scenario: Scenario, size_of: Callable[[int], int]) -> None:
-    """A file of any size is taken whole, whatever its last block holds.
-
-    The file is no firmware, so that it may have just this size; the application keeps it.
-    """
-    cloud, device = scenario.cloud, scenario.device
-    content = filling(size_of(device.board.declares.block_size))
-    data = cloud.offer(content, file_type=ANOTHER_TYPE)
-    device.reports(data, "SUCCEEDED", "accepted")
-    device.runs(device.factory)
-
-
-def filling(size: int) -> Image:
-    """A file of just this size that is no firmware."""
-    content = hashlib.shake_128(b"filling").digest(size)
-    return Image(content, Version(0, 0, ANOTHER_TYPE), Behaviour.PASS, marker="")
+def test_sizes(scenario: Scenario, blocks: int, extra: int) -> None:
+    """A file of any size is taken whole, whatever its last block holds."""
+    takes_file_of_size(scenario, blocks, extra, "MQTT")
 
 
 def two_windows(scenario: Scenario) -> int:

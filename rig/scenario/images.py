@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
-from agent.protocol.image import Behaviour, build_image
+from agent.protocol.image import HEADER_SIZE, Behaviour, build_image
 from agent.protocol.version import Version
 from rig.signing import SigningKey
 
@@ -53,6 +53,12 @@ class Image:
         return replace(self, content=self.content[:-1] + bytes([self.content[-1] ^ 0x01]))
 
 
+def data_file(size: int) -> Image:
+    """A file of just so many bytes that is no firmware; its marker is of no use."""
+    content = hashlib.shake_128(b"data").digest(size)
+    return Image(content, Version(0, 0, 0), Behaviour.PASS, marker="")
+
+
 class ImageSource(Protocol):
     """Where the bytes of images come from: a board's own firmware, or the reference format."""
 
@@ -69,7 +75,7 @@ class ReferenceImages:
     def __call__(self, version: Version, size: int, behaviour: Behaviour, marker: bytes) -> bytes:
         return build_image(
             version,
-            size,
+            max(size, HEADER_SIZE),
             behaviour=behaviour,
             product=self._product,
             marker=marker,
