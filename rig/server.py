@@ -26,15 +26,22 @@ from rig.jobs.outcome import Notification
 from rig.jobs.presign import Presigner
 from rig.jobs.service import JobService
 from rig.jobs.settings import JobSettings
+from rig.jobs.signing_jobs import Signer
 from rig.jobs.store import Store
 from rig.pki import LOOPBACK_NAMES, CertificateAuthority
 from rig.private_files import make_private_directory
+from rig.serve_state import SIGNING_KEY_FILE
+from rig.signing import SigningKey
 from rig.trace import RecorderSwitch
 
 _log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 """How often executions that are past their deadline are looked for (job service §3.3)."""
+
+
+def _random_id() -> str:
+    return str(uuid.uuid4())
 
 
 @dataclass(frozen=True)
@@ -71,11 +78,16 @@ class Server:
         presigner = Presigner(url_key, clock, base_url="")
         self._cert, self._key = self._issue_server_files()
         self._store = Store.in_file(data / "jobs.sqlite")
-        self.jobs = JobService(
-            self._store, objects, clock, JobSettings(), lambda: str(uuid.uuid4()), presigner
-        )
+        self.jobs = JobService(self._store, objects, clock, JobSettings(), _random_id, presigner)
         self._endpoints: dict[str, str] = {}
-        context = Context(self.jobs, self.authority, self._endpoints, Arns(self.jobs.settings))
+        self.signing_key = SigningKey.load_or_generate(data / SIGNING_KEY_FILE)
+        context = Context(
+            self.jobs,
+            self.authority,
+            self._endpoints,
+            Arns(self.jobs.settings),
+            Signer(self._store, objects, clock, _random_id, self.signing_key),
+        )
         self.download = DownloadServer(
             objects,
             clock,

@@ -51,6 +51,15 @@ class SigningKey:
             )
         return cls(key)
 
+    @classmethod
+    def load_or_generate(cls, path: Path) -> SigningKey:
+        """The key in this file; a new one, saved, if there is no file. Raises `UsageError`."""
+        if path.exists():
+            return cls.load(path)
+        key = cls.generate()
+        key.save(path)
+        return key
+
     def save(self, path: Path) -> None:
         """Write the key as PKCS#8 PEM, mode 0600; raises `UsageError`."""
         pem = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -21,12 +21,10 @@ from rig.private_files import write_private_file
 from rig.serve_state import (
     DEFAULT_DATA,
     SIGNER_FILE,
-    SIGNING_KEY_FILE,
     ServeState,
     only_serve,
 )
 from rig.server import Server, ServerSettings
-from rig.signing import SigningKey
 from rig.trace import RecorderSwitch
 
 MQTT_PORT = 8883
@@ -63,7 +61,8 @@ async def _serve(options: argparse.Namespace) -> None:
     data: Path = options.data
     server = Server(_settings(options), SystemClock(), RecorderSwitch())
     try:
-        make_signer(data)
+        # The public half of the key that images are signed with: what devices are given.
+        write_private_file(data / SIGNER_FILE, server.signing_key.public_pem)
         await server.start()
         try:
             _state(server, options.host).save(data)
@@ -89,17 +88,6 @@ def _cancel_on_signal() -> None:
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop)
-
-
-def make_signer(data: Path) -> None:
-    """The key that images are signed with, and the public half that devices are given."""
-    key_file = data / SIGNING_KEY_FILE
-    if key_file.exists():
-        key = SigningKey.load(key_file)
-    else:
-        key = SigningKey.generate()
-        key.save(key_file)
-    write_private_file(data / SIGNER_FILE, key.public_pem)
 
 
 def _settings(options: argparse.Namespace) -> ServerSettings:

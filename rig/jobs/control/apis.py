@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rig.jobs.control import certificates, executions, jobs, jobs_data, ota, things
+from rig.jobs.control import certificates, executions, jobs, jobs_data, ota, signer, things
 from rig.jobs.control.context import Operation
-from rig.jobs.control.errors import INVALID_REQUEST, IOT_ERRORS, JOBS_DATA_ERRORS
+from rig.jobs.control.errors import INVALID_REQUEST, IOT_ERRORS, JOBS_DATA_ERRORS, SIGNER_ERRORS
 from rig.jobs.control.model import Model
 from rig.jobs.engine import Code
 
@@ -44,5 +44,6 @@ APIS: dict[str, Api] = {
         IOT_ERRORS,
     ),
     "iot-jobs-data": _api("iot-jobs-data", jobs_data.OPERATIONS, JOBS_DATA_ERRORS),
+    "signer": _api("signer", signer.OPERATIONS, SIGNER_ERRORS, signer.INVALID),
 }
 """By the name in the scope of a signature."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from rig.jobs.control.arns import Arns
 from rig.jobs.service import JobService
+from rig.jobs.signing_jobs import Signer
 from rig.pki import CertificateAuthority
 
 
@@ -19,6 +20,7 @@ class Context:
     authority: CertificateAuthority
     endpoints: Mapping[str, str]
     arns: Arns
+    signer: Signer
 
 
 Members = Mapping[str, Any]

@@ -52,6 +52,9 @@ JOBS_DATA_ERRORS = {
 }
 """The engine's refusals in the words of `iot-jobs-data`."""
 
+SIGNER_ERRORS = {Code.RESOURCE_NOT_FOUND: NOT_FOUND}
+"""The refusals in the words of `signer`."""
+
 
 @dataclass(frozen=True)
 class ControlError(Exception):
@@ -62,14 +65,15 @@ class ControlError(Exception):
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
-def of_refusal(refusal: RefusalError, names: Mapping[Code, str]) -> ControlError:
+def of_refusal(refusal: RefusalError, names: Mapping[Code, str], invalid: str) -> ControlError:
     """The engine's refusal as the service's model has it."""
-    return ControlError(names.get(refusal.code, INVALID_REQUEST), str(refusal))
+    return ControlError(names.get(refusal.code, invalid), str(refusal))
 
 
 def json_response(error: ControlError, status: int, request_id: str) -> web.Response:
     """As rest-json services answer."""
-    body = {"message": error.message, **error.extra}
+    # `signer` has the name in the body too.
+    body = {"message": error.message, "code": error.name, **error.extra}
     headers = {
         "x-amzn-ErrorType": error.name,
         "x-amzn-RequestId": request_id,

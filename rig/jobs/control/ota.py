@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from rig.jobs.control import signing_sources
 from rig.jobs.control.arns import Arns, target_in
 from rig.jobs.control.context import Context, Members, Operation
 from rig.jobs.control.errors import ALREADY_EXISTS, INVALID_REQUEST, NOT_FOUND, ControlError
@@ -16,7 +16,6 @@ from rig.jobs.policy_json import ABORT, ROLLOUT, TIMEOUT, read_policy
 from rig.jobs.refusal import RefusalError
 from rig.jobs.store import OtaUpdateRecord
 
-_BASE64_TEXT = re.compile(rb"[A-Za-z0-9+/\r\n]{32,}={0,2}\s*")
 _PRESIGN = "awsJobPresignedUrlConfig"
 _ROLLOUT = "awsJobExecutionsRolloutConfig"
 _SHOWN = (_ROLLOUT, _PRESIGN, "additionalParameters")
@@ -28,7 +27,7 @@ def _create_ota_update(context: Context, members: Members) -> Members:
     update_id = members["otaUpdateId"]
     arn = context.arns.make("otaupdate", update_id)
     try:
-        made = context.service.create_ota_update(_spec(members))
+        made = context.service.create_ota_update(_spec(context, members))
     except RefusalError as refusal:
         if refusal.code is not Code.RESOURCE_ALREADY_EXISTS:
             raise
@@ -69,7 +68,7 @@ def _delete_ota_update(context: Context, members: Members) -> Members:
     return {}
 
 
-def _spec(members: Members) -> OtaUpdateSpec:
+def _spec(context: Context, members: Members) -> OtaUpdateSpec:
     abort = members.get("awsJobAbortConfig", {}).get("abortCriteriaList")
     policy = {
         ROLLOUT: members.get(_ROLLOUT),
@@ -80,7 +79,7 @@ def _spec(members: Members) -> OtaUpdateSpec:
     return OtaUpdateSpec(
         update_id=members["otaUpdateId"],
         targets=tuple(target_in(target) for target in members["targets"]),
-        files=tuple(_file(entry) for entry in members["files"]),
+        files=tuple(_file(context, entry) for entry in members["files"]),
         protocols=tuple(members.get("protocols") or ("MQTT",)),
         description=members.get("description"),
         presign_seconds=_presign_seconds(members),
@@ -98,51 +97,32 @@ def _presign_seconds(members: Members) -> int | None:
     return seconds
 
 
-def _file(entry: Mapping[str, Any]) -> OtaFile:
+def _file(context: Context, entry: Mapping[str, Any]) -> OtaFile:
+    signing = entry.get("codeSigning", {})
+    if "awsSignerJobId" in signing:
+        return signing_sources.of_job(context.signer, entry, signing["awsSignerJobId"])
     where = entry.get("fileLocation", {}).get("s3Location", {})
     if "bucket" not in where or "key" not in where:
         raise ControlError(
             INVALID_REQUEST, "fileLocation.s3Location is missing: other locations are not offered"
         )
-    common: dict[str, Any] = {
-        "file_name": entry.get("fileName", where["key"]),
-        "bucket": where["bucket"],
-        "key": where["key"],
-        "file_type": entry.get("fileType"),
-        "attributes": entry.get("attributes", {}),
-    }
-    signing = entry.get("codeSigning")
-    return OtaFile(**common) if signing is None else OtaFile(**common, **_signing(signing))
-
-
-def _signing(signing: Mapping[str, Any]) -> dict[str, Any]:
-    custom = signing.get("customCodeSigning")
-    if custom is None:
-        raise ControlError(
-            INVALID_REQUEST,
-            "codeSigning.customCodeSigning is missing: sign the image yourself, with a key that "
-            "the service never sees",
+    file = OtaFile(
+        entry.get("fileName", where["key"]),
+        where["bucket"],
+        where["key"],
+        entry.get("fileType"),
+        attributes=entry.get("attributes", {}),
+    )
+    if "startSigningJobParameter" in signing:
+        version = where.get("version", "null")
+        return signing_sources.signed_now(
+            context.signer, file, version, signing["startSigningJobParameter"]
         )
-    signature = custom.get("signature", {}).get("inlineDocument")
-    if signature is None or not {"hashAlgorithm", "signatureAlgorithm"} <= custom.keys():
-        raise ControlError(
-            INVALID_REQUEST,
-            "customCodeSigning needs signature.inlineDocument, hashAlgorithm and "
-            "signatureAlgorithm",
-        )
-    if _BASE64_TEXT.fullmatch(signature):
-        # boto3 encodes the bytes that it is given; who gives base64 encodes twice (trap 17).
-        raise ControlError(
-            INVALID_REQUEST,
-            "signature.inlineDocument is base64 within base64: give your client the raw DER bytes",
-        )
-    hash_name = custom["hashAlgorithm"].lower()
-    algorithm = custom["signatureAlgorithm"].lower()
-    return {
-        "signature": signature,
-        "signature_key": f"sig-{hash_name}-{algorithm}",
-        "cert_file": custom.get("certificateChain", {}).get("certificateName", ""),
-    }
+    if "customCodeSigning" in signing:
+        return signing_sources.custom(file, signing["customCodeSigning"])
+    if "codeSigning" in entry:
+        raise ControlError(INVALID_REQUEST, "codeSigning is empty: say how the image is signed")
+    return file
 
 
 def _shown(record: OtaUpdateRecord, arns: Arns) -> dict[str, Any]:

@@ -120,7 +120,7 @@ class ControlPlane:
         try:
             answer = api.operations[operation](self._context, members)
         except RefusalError as error:
-            raise of_refusal(error, api.refusals) from error
+            raise of_refusal(error, api.refusals, api.invalid) from error
         except UsageError as error:
             raise ControlError(api.invalid, str(error)) from error
         return api.model.write(operation, answer)

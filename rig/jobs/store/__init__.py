@@ -1,10 +1,12 @@
 """Where jobs outlive the process: one SQL database, by URL."""
 
+from rig.jobs.store.kept import Kind
 from rig.jobs.store.records import (
     ACTIVE,
     INACTIVE,
     NON_EXCLUSIVE,
     CertificateRecord,
+    KeptRecord,
     OtaUpdateRecord,
     StreamFile,
     StreamRecord,
@@ -17,6 +19,8 @@ __all__ = [
     "INACTIVE",
     "NON_EXCLUSIVE",
     "CertificateRecord",
+    "KeptRecord",
+    "Kind",
     "OtaUpdateRecord",
     "Store",
     "StreamFile",

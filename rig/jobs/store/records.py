@@ -39,6 +39,15 @@ class CertificateRecord:
 
 
 @dataclass(frozen=True)
+class KeptRecord:
+    """Something that the service only keeps and shows."""
+
+    name: str
+    content: dict[str, Any]
+    created_at: float
+
+
+@dataclass(frozen=True)
 class StreamFile:
     """One file of a stream: an object, and the content it had when the stream was made."""
 

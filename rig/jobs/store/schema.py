@@ -53,6 +53,16 @@ thing_principals = Table(
     Column("kind", String(24), nullable=False),
 )
 
+kept = Table(
+    "kept",
+    metadata,
+    Column("kind", String(24), primary_key=True),
+    Column("name", String(512), primary_key=True),
+    Column("content", JSON, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+"""What the service only keeps and shows, such as signing profiles."""
+
 jobs = Table(
     "jobs",
     metadata,

@@ -16,6 +16,7 @@ from sqlalchemy.pool import StaticPool
 
 from rig.errors import BenchError, UsageError
 from rig.jobs.store import schema
+from rig.jobs.store.kept import KeptQueries
 from rig.jobs.store.listings import ListQueries
 from rig.jobs.store.registry import RegistryQueries
 from rig.jobs.store.saving import SaveQueries
@@ -90,7 +91,14 @@ class Store:
                 )
 
 
-class Transaction(RegistryQueries, StreamQueries, ListQueries, SaveQueries, SliceQueries):
+class Transaction(
+    RegistryQueries,
+    StreamQueries,
+    KeptQueries,
+    ListQueries,
+    SaveQueries,
+    SliceQueries,
+):
     """What can be read and written inside one transaction."""
 
     def __init__(self, connection: Connection) -> None:

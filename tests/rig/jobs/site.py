@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,9 @@ from rig.jobs.control import ControlPlane
 from rig.jobs.control.arns import Arns
 from rig.jobs.control.context import Context
 from rig.jobs.download import DownloadServer
+from rig.jobs.signing_jobs import Signer
 from rig.pki import CertificateAuthority
+from rig.signing import SigningKey
 from rig.trace import Header, Recorder, RecorderSwitch
 from tests.rig.jobs.test_download import event_loop
 from tests.rig.jobs.world import THING, World, make_world
@@ -39,6 +42,7 @@ class Site:
     world: World
     url: str
     recorder: Recorder
+    signing_key: SigningKey
     ca: Path | None = None
 
     def client(self, service: str, key: AccessKey = KEY) -> Any:
@@ -70,7 +74,11 @@ def serve(tmp_path: Path, *, tls: bool = False) -> Iterator[Site]:
     world.clock.advance(clock.now() - world.clock.now())
     authority = CertificateAuthority.generate(clock)
     settings = world.service.settings
-    context = Context(world.service, authority, {"iot:Data-ATS": "localhost:8883"}, Arns(settings))
+    key = SigningKey.generate()
+    random_id = lambda: str(uuid.uuid4())  # noqa: E731
+    signer = Signer(world.store, world.service.objects, world.clock, random_id, key)
+    endpoints = {"iot:Data-ATS": "localhost:8883"}
+    context = Context(world.service, authority, endpoints, Arns(settings), signer)
     server_tls, ca = None, None
     if tls:
         authority.save(tmp_path / "pki")
@@ -96,7 +104,7 @@ def serve(tmp_path: Path, *, tls: bool = False) -> Iterator[Site]:
         )
         run(server.start)
         try:
-            yield Site(world, server.base_url, recorder, ca)
+            yield Site(world, server.base_url, recorder, key, ca)
         finally:
             run(server.stop)
             world.store.close()

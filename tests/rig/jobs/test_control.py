@@ -141,9 +141,14 @@ BAD_UPDATES: dict[str, tuple[dict[str, Any], str]] = {
         {"files": file_entry(fileLocation={"stream": {"streamId": "s", "fileId": 0}})},
         "other locations are not offered",
     ),
-    "signer": (
-        {"files": file_entry(codeSigning={"awsSignerJobId": "x"})},
-        "customCodeSigning is missing",
+    "signing with nothing": (
+        {"files": file_entry(codeSigning={"customCodeSigning": {}})},
+        "customCodeSigning needs signature.inlineDocument",
+    ),
+    "signing by nobody": ({"files": file_entry(codeSigning={})}, "codeSigning is empty"),
+    "signing nowhere": (
+        {"files": file_entry(codeSigning={"startSigningJobParameter": {}})},
+        "needs signingProfileName and destination",
     ),
     "id": ({"otaUpdateId": "u" * 57}, "is not 1 to 56"),
     "presign": (
