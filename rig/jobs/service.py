@@ -30,9 +30,9 @@ from rig.jobs.engine import (
     Policy,
     State,
     Target,
-    TargetKind,
 )
 from rig.jobs.engine.commands import (
+    AddThings,
     CancelExecution,
     CancelJob,
     ControlCommand,
@@ -43,7 +43,7 @@ from rig.jobs.engine.commands import (
     Tick,
     UpdateJob,
 )
-from rig.jobs.job_spec import JobSpec, make_job
+from rig.jobs.job_spec import JobSpec, check_targets, make_job
 from rig.jobs.objects import ObjectStore, StoredObject
 from rig.jobs.ota_update import OtaFile, OtaUpdate, OtaUpdateSpec
 from rig.jobs.outcome import Notification, Outcome
@@ -57,7 +57,8 @@ from rig.jobs.store import (
     Transaction,
 )
 from rig.jobs.streams import StreamServer
-from rig.jobs.update_maker import UpdateMaker, record_of
+from rig.jobs.thing_groups import ThingGroups, Work, things_under
+from rig.jobs.update_maker import MadeDocument, UpdateMaker, record_of
 from rig.jobs.views import Views
 
 _log = logging.getLogger(__name__)
@@ -95,6 +96,7 @@ class JobService:
         self._maker = UpdateMaker(objects, settings, presigner, random_id)
         self.registry = Registry(store, clock, random_id)
         self.views = Views(store)
+        self.thing_groups = ThingGroups(store, clock, random_id, self._carry_out)
         self._streams = StreamServer(store, objects, settings)
         self._requests = DeviceRequests(
             store, clock, settings, self._streams, self.document_text, self._notifications
@@ -148,32 +150,32 @@ class JobService:
     def create_ota_update(self, spec: OtaUpdateSpec) -> OtaUpdate:
         """Make the stream and the job of an update (§5.1): all of it, or none and `UsageError`."""
         ota_update.check_spec(spec)
-        now = self._clock.now()
         job_id = f"{ota_update.JOB_ID_PREFIX}{spec.update_id}"
-        with self._lock:
-            with self._store.transaction() as transaction:
-                if transaction.ota_update(spec.update_id) is not None:
-                    raise RefusalError(
-                        Code.RESOURCE_ALREADY_EXISTS,
-                        f"the OTA update {spec.update_id} exists already: take another id",
-                    )
-                made = self._maker.make(spec.files, spec.protocols, now)
-                if made.stream is not None:
-                    transaction.put_stream(made.stream)
-                job = JobSpec(
-                    job_id,
-                    spec.targets,
-                    _compact(made.document),
-                    spec.policy,
-                    continuous=spec.continuous,
-                    presign_seconds=self._maker.presign_seconds(spec),
+        made: list[MadeDocument] = []
+
+        def work(transaction: Transaction, now: float) -> tuple[Decision, ...]:
+            if transaction.ota_update(spec.update_id) is not None:
+                raise RefusalError(
+                    Code.RESOURCE_ALREADY_EXISTS,
+                    f"the OTA update {spec.update_id} exists already: take another id",
                 )
-                decisions = self._create(transaction, job, now)
-                transaction.add_ota_update(record_of(spec, job_id, made.stream_id, now))
-            notifications = self._notifications(decisions, now)
-            self._streams.forget_access()
-        self._send(notifications)
-        return OtaUpdate(spec.update_id, job_id, made.stream_id, made.document)
+            made.append(self._maker.make(spec.files, spec.protocols, now))
+            if made[0].stream is not None:
+                transaction.put_stream(made[0].stream)
+            job = JobSpec(
+                job_id,
+                spec.targets,
+                _compact(made[0].document),
+                spec.policy,
+                continuous=spec.continuous,
+                presign_seconds=self._maker.presign_seconds(spec),
+            )
+            decisions = self._create(transaction, job, now)
+            transaction.add_ota_update(record_of(spec, job_id, made[0].stream_id, now))
+            return decisions
+
+        self._carry_out(work)
+        return OtaUpdate(spec.update_id, job_id, made[0].stream_id, made[0].document)
 
     def ota_update(self, update_id: str) -> OtaUpdateRecord | None:
         with self._lock, self._store.transaction() as transaction:
@@ -215,14 +217,21 @@ class JobService:
 
     def create_specified_job(self, spec: JobSpec) -> Job:
         """Make a job and begin its rollout (§3.1), now or when it is scheduled."""
-        now = self._clock.now()
-        with self._lock:
-            with self._store.transaction() as transaction:
-                decisions = self._create(transaction, spec, now)
-            notifications = self._notifications(decisions, now)
-            self._streams.forget_access()
-        self._send(notifications)
+        decisions = self._carry_out(lambda transaction, now: self._create(transaction, spec, now))
         return decisions[0].state.jobs[spec.job_id]
+
+    def add_targets(self, job_id: str, targets: Sequence[Target]) -> Job:
+        """Aim a continuous job at more targets; their things are queued at once (§3.1, §7.2)."""
+
+        def work(transaction: Transaction, now: float) -> tuple[Decision, ...]:
+            things = things_under(transaction, targets)
+            state = transaction.load_job_things(job_id, things)
+            if job_id in state.jobs:
+                check_targets(state.jobs[job_id].targets + tuple(targets))
+            command = AddThings(job_id, things, tuple(targets))
+            return carry_out_or_raise(transaction, state, command, now)
+
+        return self._carry_out(work)[0].state.jobs[job_id]
 
     def cancel_job(
         self,
@@ -314,35 +323,29 @@ class JobService:
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _control(self, command: ControlCommand, load: Callable[[Transaction], State]) -> Decision:
+    def _carry_out(self, work: Work) -> tuple[Decision, ...]:
+        """Work in one transaction; then the news of what it decided are published."""
         now = self._clock.now()
         with self._lock:
             with self._store.transaction() as transaction:
-                before = load(transaction)
-                decisions = carry_out_or_raise(transaction, before, command, now)
-            if decisions[0].state is not before:
-                self._streams.forget_access()
+                decisions = work(transaction, now)
             notifications = self._notifications(decisions, now)
+            if notifications:
+                self._streams.forget_access()
         self._send(notifications)
-        return decisions[0]
+        return decisions
+
+    def _control(self, command: ControlCommand, load: Callable[[Transaction], State]) -> Decision:
+        def work(transaction: Transaction, now: float) -> tuple[Decision, ...]:
+            return carry_out_or_raise(transaction, load(transaction), command, now)
+
+        return self._carry_out(work)[0]
 
     def _create(self, transaction: Transaction, spec: JobSpec, now: float) -> tuple[Decision, ...]:
         job = make_job(spec, self.settings, now)
-        things = self._things_under(transaction, job.targets)
+        things = things_under(transaction, job.targets)
         before = transaction.load_job(job.job_id, things)
         return carry_out_or_raise(transaction, before, CreateJob(job, things), now)
-
-    def _things_under(self, transaction: Transaction, targets: Sequence[Target]) -> tuple[str, ...]:
-        """The things that the targets come to, each once, in the order of the targets."""
-        things: dict[str, None] = {}
-        for target in targets:
-            if target.kind is TargetKind.GROUP:
-                raise RefusalError(
-                    Code.RESOURCE_NOT_FOUND, f"there is no thing group {target.name}"
-                )
-            self.registry.known_thing(transaction, target.name)
-            things[target.name] = None
-        return tuple(things)
 
     def document_text(self, job: Job) -> str:
         """The document as it is delivered now: every URL fresh (§3.5)."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from rig.jobs.control.arns import target_in
 from rig.jobs.control.context import Context, Members, Operation
-from rig.jobs.control.errors import ALREADY_EXISTS, INVALID_REQUEST, ControlError
+from rig.jobs.control.errors import ALREADY_EXISTS, INVALID_REQUEST, NOT_FOUND, ControlError
 from rig.jobs.control.paging import page
-from rig.jobs.engine import Code, ExecutionStatus, Job
+from rig.jobs.engine import Code, ExecutionStatus, Job, Target
 from rig.jobs.job_spec import PRESIGN_SECONDS, JobSpec
 from rig.jobs.policy_json import POLICY_MEMBERS, read_policy, show_policy
 from rig.jobs.refusal import RefusalError
@@ -117,6 +117,13 @@ def _update_job(context: Context, members: Members) -> None:
     )
 
 
+def _associate_targets(context: Context, members: Members) -> Members:
+    refuse_unoffered(members)
+    targets = [target_in(target) for target in members["targets"]]
+    job = context.service.add_targets(members["jobId"], targets)
+    return _named(context, job.job_id, job.description)
+
+
 def _cancel_job(context: Context, members: Members) -> Members:
     job = context.service.cancel_job(
         members["jobId"],
@@ -132,6 +139,12 @@ def _delete_job(context: Context, members: Members) -> None:
 
 
 def _list_jobs(context: Context, members: Members) -> Members:
+    if "thingGroupId" in members:
+        known = {group.group_id: group.name for group in context.service.thing_groups.groups()}
+        name = known.get(members["thingGroupId"])
+        if name is None:
+            raise ControlError(NOT_FOUND, "there is no thing group of this id")
+        members = {**members, "thingGroupName": name}
     chosen = [job for job in context.service.views.jobs() if _is_wanted(job, members)]
     jobs, token = page(chosen, members)
     return {"jobs": [_summary(context, job) for job in jobs], "nextToken": token}
@@ -142,10 +155,7 @@ def _is_wanted(job: Job, members: Members) -> bool:
         return False
     if members.get("targetSelection", _selection(job)) != _selection(job):
         return False
-    return "thingGroupName" not in members or any(
-        (target.kind.value, target.name) == ("thinggroup", members["thingGroupName"])
-        for target in job.targets
-    )
+    return "thingGroupName" not in members or Target.group(members["thingGroupName"]) in job.targets
 
 
 def _get_job_document(context: Context, members: Members) -> Members:
@@ -178,6 +188,7 @@ OPERATIONS: dict[str, Operation] = {
     "CreateJob": _create_job,
     "DescribeJob": _describe_job,
     "UpdateJob": _update_job,
+    "AssociateTargetsWithJob": _associate_targets,
     "CancelJob": _cancel_job,
     "DeleteJob": _delete_job,
     "ListJobs": _list_jobs,

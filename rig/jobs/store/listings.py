@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
-from rig.jobs.engine import Execution, ExecutionStatus, Job
+from rig.jobs.engine import Execution, ExecutionStatus, Job, JobStatus
 from rig.jobs.store import schema
 from rig.jobs.store.rows import execution_of, job_of
 
@@ -20,6 +20,14 @@ class ListQueries:
         table = schema.jobs
         query = select(table).order_by(table.c.created_at.desc(), table.c.job_id)
         return tuple(job_of(row) for row in self._connection.execute(query).mappings())
+
+    def following_jobs(self) -> tuple[Job, ...]:
+        """The jobs that are not over and follow the membership of groups."""
+        table = schema.jobs
+        active = [JobStatus.SCHEDULED.value, JobStatus.IN_PROGRESS.value]
+        query = select(table).where(table.c.status.in_(active), table.c.continuous.is_(True))
+        rows = self._connection.execute(query.order_by(table.c.job_id)).mappings()
+        return tuple(job_of(row) for row in rows)
 
     def executions_of_job(
         self, job_id: str, status: ExecutionStatus | None = None

@@ -22,6 +22,19 @@ class ThingRecord:
     version: int = 1
 
 
+@dataclass(frozen=True)
+class GroupRecord:
+    """A group of things, perhaps in a parent group."""
+
+    name: str
+    group_id: str
+    created_at: float
+    parent: str | None = None
+    description: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    version: int = 1
+
+
 ACTIVE = "ACTIVE"
 INACTIVE = "INACTIVE"
 NON_EXCLUSIVE = "NON_EXCLUSIVE_THING"

@@ -27,6 +27,9 @@ class RegistryQueries:
         self._connection.execute(changed.values(asdict(thing)))
 
     def delete_thing(self, name: str) -> None:
+        """Without the thing, which no certificate may stand for; it leaves its groups."""
+        members = schema.group_members
+        self._connection.execute(delete(members).where(members.c.thing == name))
         self._connection.execute(delete(schema.things).where(schema.things.c.name == name))
 
     def thing(self, name: str) -> ThingRecord | None:

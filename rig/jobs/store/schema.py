@@ -35,6 +35,26 @@ things = Table(
     Column("version", BigInteger, nullable=False),
 )
 
+groups = Table(
+    "groups",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("group_id", String(36), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("parent", ForeignKey("groups.name")),
+    Column("description", Text),
+    Column("attributes", JSON, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+
+group_members = Table(
+    "group_members",
+    metadata,
+    Column("group_name", ForeignKey("groups.name"), primary_key=True),
+    Column("thing", ForeignKey("things.name"), primary_key=True),
+    Index("groups_of_thing", "thing"),
+)
+
 certificates = Table(
     "certificates",
     metadata,

@@ -16,6 +16,7 @@ from sqlalchemy.pool import StaticPool
 
 from rig.errors import BenchError, UsageError
 from rig.jobs.store import schema
+from rig.jobs.store.groups import GroupQueries
 from rig.jobs.store.kept import KeptQueries
 from rig.jobs.store.listings import ListQueries
 from rig.jobs.store.registry import RegistryQueries
@@ -93,6 +94,7 @@ class Store:
 
 class Transaction(
     RegistryQueries,
+    GroupQueries,
     StreamQueries,
     KeptQueries,
     ListQueries,

@@ -16,6 +16,8 @@ from rig.jobs.engine.policy import (
     Schedule,
 )
 from rig.jobs.job_spec import JobSpec
+from rig.jobs.store import ThingRecord
+from rig.jobs.thing_groups import GroupSpec
 from tests.rig.jobs.world import World, make_world
 
 QUEUED, CANCELED = ExecutionStatus.QUEUED, ExecutionStatus.CANCELED
@@ -141,8 +143,14 @@ def test_deleting_a_job_deletes_its_rollout(world: World) -> None:
     assert world.service.pending("t2") == ()
 
 
-def test_five_hundred_things_are_not_too_many_for_a_statement(world: World) -> None:
-    roll_out(world, Policy(Rollout(600)), 1100)
+def test_a_group_is_not_too_big_for_a_statement(world: World) -> None:
+    world.service.thing_groups.create(GroupSpec("all"))
+    with world.store.transaction() as transaction:
+        for number in range(1100):
+            transaction.add_thing(ThingRecord(f"t{number}", "id", 0.0))
+            transaction.join_group("all", f"t{number}")
+    spec = JobSpec("job1", (Target.group("all"),), DOCUMENT, Policy(Rollout(600)))
+    world.service.create_specified_job(spec)
     assert job_of(world).counts == {QUEUED: 600}
     world.service.cancel_job("job1")
     assert job_of(world).counts == {CANCELED: 600}
