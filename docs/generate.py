@@ -15,6 +15,7 @@ from typing import Any
 
 from agent.protocol.states import State
 from agent.protocol.transitions import TRANSITIONS
+from rig.jobs.control.apis import APIS
 from rig.jobs.engine.status import TRANSITIONS as EXECUTION_TRANSITIONS
 from targets.board import Board
 
@@ -66,6 +67,14 @@ def execution_states() -> str:
     for (before_text, after_text), actors in sorted(changes.items()):
         lines.append(f"    {before_text} --> {after_text}: {', '.join(sorted(actors))}")
     return "\n".join([*lines, "```"])
+
+
+def operations() -> str:
+    """The operations of the control plane, service by service."""
+    lines = ["| service | operations |", "|---|---|"]
+    for service, api in APIS.items():
+        lines.append(f"| `{service}` | {', '.join(sorted(api.operations))} |")
+    return "\n".join(lines)
 
 
 def rooms() -> str:
@@ -148,6 +157,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "execution-states": execution_states,
     "rooms": rooms,
     "board-fields": board_fields,
+    "operations": operations,
 }
 
 
