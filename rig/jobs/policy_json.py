@@ -143,8 +143,11 @@ def _schedule(config: Mapping[str, Any] | None) -> Schedule | None:
     except ValueError as error:
         raise UsageError(f"a maintenance window cannot be read: {error}") from error
     end = _time(config, "endTime")
+    start = _time(config, "startTime")
+    if end is not None and end <= (start or 0.0):
+        raise UsageError("the schedule's endTime is not after its startTime")
     behavior = EndBehavior(config.get("endBehavior", EndBehavior.STOP_ROLLOUT.value))
-    return Schedule(_time(config, "startTime"), end, behavior, windows)
+    return Schedule(start, end, behavior, windows)
 
 
 def _show_schedule(schedule: Schedule) -> dict[str, Any]:

@@ -57,6 +57,7 @@ from rig.jobs.store import (
     Transaction,
 )
 from rig.jobs.streams import StreamServer
+from rig.jobs.templates import Templates
 from rig.jobs.thing_groups import ThingGroups, Work, things_under
 from rig.jobs.update_maker import MadeDocument, UpdateMaker, record_of
 from rig.jobs.views import Views
@@ -96,6 +97,7 @@ class JobService:
         self._maker = UpdateMaker(objects, settings, presigner, random_id)
         self.registry = Registry(store, clock, random_id)
         self.views = Views(store)
+        self.templates = Templates(store, clock)
         self.thing_groups = ThingGroups(store, clock, random_id, self._carry_out)
         self._streams = StreamServer(store, objects, settings)
         self._requests = DeviceRequests(

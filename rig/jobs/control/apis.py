@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rig.jobs.control import certificates, executions, groups, jobs, jobs_data, ota, signer, things
+from rig.jobs.control import (
+    certificates,
+    executions,
+    groups,
+    jobs,
+    jobs_data,
+    ota,
+    signer,
+    templates,
+    things,
+)
 from rig.jobs.control.context import Operation
 from rig.jobs.control.errors import INVALID_REQUEST, IOT_ERRORS, JOBS_DATA_ERRORS, SIGNER_ERRORS
 from rig.jobs.control.model import Model
@@ -40,6 +50,7 @@ APIS: dict[str, Api] = {
             **groups.OPERATIONS,
             **jobs.OPERATIONS,
             **executions.OPERATIONS,
+            **templates.OPERATIONS,
             **ota.OPERATIONS,
         },
         IOT_ERRORS,

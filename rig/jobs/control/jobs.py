@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from rig.jobs.control.arns import target_in
 from rig.jobs.control.context import Context, Members, Operation
-from rig.jobs.control.errors import ALREADY_EXISTS, INVALID_REQUEST, NOT_FOUND, ControlError
+from rig.jobs.control.errors import ALREADY_EXISTS, NOT_FOUND, ControlError
+from rig.jobs.control.job_members import SOURCE, document_of, refuse_unoffered
 from rig.jobs.control.paging import page
+from rig.jobs.control.templates import with_template
 from rig.jobs.engine import Code, ExecutionStatus, Job, Target
 from rig.jobs.job_spec import PRESIGN_SECONDS, JobSpec
 from rig.jobs.policy_json import POLICY_MEMBERS, read_policy, show_policy
@@ -16,9 +17,8 @@ from rig.jobs.refusal import RefusalError
 
 _CONTINUOUS, _SNAPSHOT = "CONTINUOUS", "SNAPSHOT"
 _PRESIGN = "presignedUrlConfig"
+_TEMPLATE = "jobTemplateArn"
 _SECONDS = "expiresInSec"
-_NOT_OFFERED = ("documentParameters", "destinationPackageVersions", "namespaceId")
-_SOURCE = "documentSource"
 
 _S = ExecutionStatus
 _COUNTS = {
@@ -36,7 +36,7 @@ _COUNTS = {
 
 def _create_job(context: Context, members: Members) -> Members:
     refuse_unoffered(members)
-    spec = _spec(context, members)
+    spec = _spec(context, with_template(context, members))
     try:
         context.service.create_specified_job(spec)
     except RefusalError as refusal:
@@ -57,30 +57,8 @@ def _spec(context: Context, members: Members) -> JobSpec:
         continuous=members.get("targetSelection", _SNAPSHOT) == _CONTINUOUS,
         presign_seconds=presign.get(_SECONDS, PRESIGN_SECONDS),
         description=members.get("description"),
-        labels={name: members[name] for name in (_PRESIGN, _SOURCE) if name in members},
+        labels={name: members[name] for name in (_PRESIGN, SOURCE, _TEMPLATE) if name in members},
     )
-
-
-def document_of(context: Context, members: Members) -> str:
-    """The job document that a request brings, or names as an object (§3); it has to be JSON."""
-    if ("document" in members) == (_SOURCE in members):
-        raise ControlError(INVALID_REQUEST, "give one of document and documentSource")
-    if _SOURCE in members:
-        text = context.service.fetch_document(members[_SOURCE])
-    else:
-        text = str(members["document"])
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ControlError(INVALID_REQUEST, f"the job document is not JSON: {error}") from error
-    return text
-
-
-def refuse_unoffered(members: Members) -> None:
-    """Raises `ControlError` for members that would be promised and not kept."""
-    for name in _NOT_OFFERED:
-        if name in members:
-            raise ControlError(INVALID_REQUEST, f"{name} is not offered by this service")
 
 
 def _describe_job(context: Context, members: Members) -> Members:
@@ -95,10 +73,11 @@ def _describe_job(context: Context, members: Members) -> Members:
         "targets": [context.arns.of_target(target) for target in job.targets],
         "description": job.description,
         _PRESIGN: job.labels.get(_PRESIGN, {}),
+        _TEMPLATE: job.labels.get(_TEMPLATE),
         "jobProcessDetails": {**counts, "processingTargets": list(waiting)},
         **show_policy(job.policy),
     }
-    return {"job": shown, _SOURCE: job.labels.get(_SOURCE)}
+    return {"job": shown, SOURCE: job.labels.get(SOURCE)}
 
 
 def _update_job(context: Context, members: Members) -> None:

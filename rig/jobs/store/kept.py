@@ -14,6 +14,7 @@ from rig.jobs.store.records import KeptRecord
 class Kind(Enum):
     """Kinds of what is kept."""
 
+    TEMPLATE = "job-template"
     SIGNING_PROFILE = "signing-profile"
     SIGNING_JOB = "signing-job"
 

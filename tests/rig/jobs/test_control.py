@@ -261,8 +261,8 @@ def test_bad_bodies_are_invalid_requests(site: Site, body: bytes) -> None:
 
 
 def test_operations_that_are_not_offered(site: Site) -> None:
-    headers = signed(site, "GET", "/job-templates")
-    answer = send(site, "GET", "/job-templates", headers)
+    headers = signed(site, "GET", "/provisioning-templates")
+    answer = send(site, "GET", "/provisioning-templates", headers)
     assert answer[:2] == (404, "UnknownOperationException")
     assert error_of(lambda: site.s3.list_buckets())[1] == 404
 

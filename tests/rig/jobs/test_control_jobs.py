@@ -264,6 +264,10 @@ BAD_JOBS: dict[str, tuple[dict[str, Any], str]] = {
         "maintenance window cannot be read",
     ),
     "time": ({"schedulingConfig": {"startTime": "tomorrow"}}, "is not like 2027-01-31T23:05"),
+    "upside down": (
+        {"schedulingConfig": {"startTime": "2033-01-02T00:00", "endTime": "2033-01-01T00:00"}},
+        "endTime is not after its startTime",
+    ),
 }
 
 
