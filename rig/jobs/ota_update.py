@@ -28,11 +28,19 @@ _FILE_TYPES = range(256)
 
 
 @dataclass(frozen=True)
+class StreamPlace:
+    """A file of a stream."""
+
+    stream_id: str
+    file_id: int
+
+
+@dataclass(frozen=True)
 class OtaFile:
     """One file of an update; the object must be in the store.
 
     `signature` is raw (ECDSA: DER), None leaves the signature out of the document. `attributes`
-    are stored, not delivered.
+    are stored, not delivered. A file of a stream that is there already has its `stream`.
     """
 
     file_name: str
@@ -43,6 +51,7 @@ class OtaFile:
     signature_key: str = SIGNATURE_KEY
     cert_file: str = "signer.pem"
     attributes: Mapping[str, str] = field(default_factory=dict)
+    stream: StreamPlace | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +154,7 @@ def _file_entry(
     entry: dict[str, Any] = {
         "filepath": file.file_name,
         "filesize": len(stored.content),
-        "fileid": place,
+        "fileid": place if file.stream is None else file.stream.file_id,
         "certfile": file.cert_file,
     }
     if by_http:

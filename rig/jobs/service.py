@@ -56,6 +56,7 @@ from rig.jobs.store import (
     Store,
     Transaction,
 )
+from rig.jobs.stream_registry import StreamRegistry
 from rig.jobs.streams import StreamServer
 from rig.jobs.templates import Templates
 from rig.jobs.thing_groups import ThingGroups, Work, things_under
@@ -95,11 +96,12 @@ class JobService:
         # One at a time: the database would serialise them anyway, and caches stay simple.
         self._lock = threading.RLock()
         self._maker = UpdateMaker(objects, settings, presigner, random_id)
+        self._streams = StreamServer(store, objects, settings)
         self.registry = Registry(store, clock, random_id)
         self.views = Views(store)
+        self.streams = StreamRegistry(store, objects, clock, self._streams.forget_access)
         self.templates = Templates(store, clock)
         self.thing_groups = ThingGroups(store, clock, random_id, self._carry_out)
-        self._streams = StreamServer(store, objects, settings)
         self._requests = DeviceRequests(
             store, clock, settings, self._streams, self.document_text, self._notifications
         )
@@ -173,7 +175,7 @@ class JobService:
                 presign_seconds=self._maker.presign_seconds(spec),
             )
             decisions = self._create(transaction, job, now)
-            transaction.add_ota_update(record_of(spec, job_id, made[0].stream_id, now))
+            transaction.add_ota_update(record_of(spec, job_id, made[0], now))
             return decisions
 
         self._carry_out(work)

@@ -17,14 +17,14 @@ from rig.jobs.store import OtaUpdateRecord, StreamRecord
 
 @dataclass(frozen=True)
 class MadeDocument:
-    """A job document, and the stream it names; no stream without MQTT among the protocols."""
+    """A job document, and the id of the stream it names; none without MQTT among the protocols.
+
+    `stream` is to be stored; it is None if the stream is there already.
+    """
 
     document: dict[str, Any]
-    stream: StreamRecord | None
-
-    @property
-    def stream_id(self) -> str | None:
-        return None if self.stream is None else self.stream.stream_id
+    stream_id: str | None = None
+    stream: StreamRecord | None = None
 
 
 class UpdateMaker:
@@ -48,18 +48,16 @@ class UpdateMaker:
         stored = [ota_update.open_file(file, self._objects, self._settings) for file in files]
         if "HTTP" in protocols:
             self._check_urls(files)
-        stream = None
-        if "MQTT" in protocols:
+        stream, stream_id = None, _given_stream(files)
+        if "MQTT" not in protocols:
+            stream_id = None
+        elif stream_id is None:
             stream_id = f"{ota_update.STREAM_ID_PREFIX}{self._random_id()}"
             stream = StreamRecord(stream_id, ota_update.stream_files(stored), now)
         document = ota_update.make_document(
-            files,
-            stored,
-            protocols,
-            None if stream is None else stream.stream_id,
-            self._settings.region,
+            files, stored, protocols, stream_id, self._settings.region
         )
-        return MadeDocument(document, stream)
+        return MadeDocument(document, stream_id, stream)
 
     def presign_seconds(self, spec: OtaUpdateSpec) -> int:
         """How long the update's download URLs hold."""
@@ -81,31 +79,38 @@ class UpdateMaker:
                 )
 
 
-def record_of(
-    spec: OtaUpdateSpec, job_id: str, stream_id: str | None, now: float
-) -> OtaUpdateRecord:
-    """What is kept of an update for GetOTAUpdate (§5.3)."""
+def _given_stream(files: Sequence[OtaFile]) -> str | None:
+    """The stream that all files are in already, None if none is; raises `UsageError`."""
+    streams = {None if file.stream is None else file.stream.stream_id for file in files}
+    if len(streams) > 1:
+        raise UsageError("the files of an update are all in one stream, or none is in any")
+    return next(iter(streams), None)
+
+
+def record_of(spec: OtaUpdateSpec, job_id: str, made: MadeDocument, now: float) -> OtaUpdateRecord:
+    """What is kept of an update for GetOTAUpdate (§5.3); `stream_id` if the stream is its own."""
     return OtaUpdateRecord(
         spec.update_id,
         job_id,
         spec.targets,
         spec.protocols,
         now,
-        stream_id,
+        None if made.stream is None else made.stream_id,
         spec.description,
         spec.continuous,
-        tuple(_file_record(file, stream_id) for file in spec.files),
+        tuple(_file_record(place, file, made) for place, file in enumerate(spec.files)),
         spec.labels,
     )
 
 
-def _file_record(file: OtaFile, stream_id: str | None) -> dict[str, object]:
+def _file_record(place: int, file: OtaFile, made: MadeDocument) -> dict[str, object]:
     return {
         "fileName": file.file_name,
         "bucket": file.bucket,
         "key": file.key,
         "fileType": file.file_type,
-        "streamId": stream_id,
+        "streamId": made.stream_id,
+        "fileId": place if file.stream is None else file.stream.file_id,
         "certFile": file.cert_file,
         "attributes": dict(file.attributes),
     }

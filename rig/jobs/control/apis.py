@@ -13,6 +13,7 @@ from rig.jobs.control import (
     jobs_data,
     ota,
     signer,
+    streams,
     templates,
     things,
 )
@@ -51,6 +52,7 @@ APIS: dict[str, Api] = {
             **jobs.OPERATIONS,
             **executions.OPERATIONS,
             **templates.OPERATIONS,
+            **streams.OPERATIONS,
             **ota.OPERATIONS,
         },
         IOT_ERRORS,

@@ -11,7 +11,7 @@ from rig.jobs.control.context import Context, Members, Operation
 from rig.jobs.control.errors import ALREADY_EXISTS, INVALID_REQUEST, NOT_FOUND, ControlError
 from rig.jobs.control.paging import page
 from rig.jobs.engine import Code
-from rig.jobs.ota_update import OtaFile, OtaUpdateSpec
+from rig.jobs.ota_update import OtaFile, OtaUpdateSpec, StreamPlace
 from rig.jobs.policy_json import ABORT, ROLLOUT, TIMEOUT, read_policy
 from rig.jobs.refusal import RefusalError
 from rig.jobs.store import OtaUpdateRecord
@@ -101,17 +101,21 @@ def _file(context: Context, entry: Mapping[str, Any]) -> OtaFile:
     signing = entry.get("codeSigning", {})
     if "awsSignerJobId" in signing:
         return signing_sources.of_job(context.signer, entry, signing["awsSignerJobId"])
-    where = entry.get("fileLocation", {}).get("s3Location", {})
+    location = entry.get("fileLocation", {})
+    where, place = location.get("s3Location", {}), None
+    if "stream" in location:
+        place = _stream_place(location["stream"])
+        found = context.service.streams.file(place.stream_id, place.file_id)
+        where = {"bucket": found.bucket, "key": found.key}
     if "bucket" not in where or "key" not in where:
-        raise ControlError(
-            INVALID_REQUEST, "fileLocation.s3Location is missing: other locations are not offered"
-        )
+        raise ControlError(INVALID_REQUEST, "fileLocation needs s3Location: bucket, key, or stream")
     file = OtaFile(
         entry.get("fileName", where["key"]),
         where["bucket"],
         where["key"],
         entry.get("fileType"),
         attributes=entry.get("attributes", {}),
+        stream=place,
     )
     if "startSigningJobParameter" in signing:
         version = where.get("version", "null")
@@ -125,6 +129,12 @@ def _file(context: Context, entry: Mapping[str, Any]) -> OtaFile:
     return file
 
 
+def _stream_place(stream: Mapping[str, Any]) -> StreamPlace:
+    if not {"streamId", "fileId"} <= stream.keys():
+        raise ControlError(INVALID_REQUEST, "fileLocation.stream needs streamId and fileId")
+    return StreamPlace(stream["streamId"], stream["fileId"])
+
+
 def _shown(record: OtaUpdateRecord, arns: Arns) -> dict[str, Any]:
     return {
         **_summary(record, arns),
@@ -133,7 +143,7 @@ def _shown(record: OtaUpdateRecord, arns: Arns) -> dict[str, Any]:
         "targets": [arns.of_target(target) for target in record.targets],
         "protocols": list(record.protocols),
         "targetSelection": "CONTINUOUS" if record.continuous else _DEFAULT_SELECTION,
-        "otaUpdateFiles": [_show_file(place, file) for place, file in enumerate(record.files)],
+        "otaUpdateFiles": [_show_file(file) for file in record.files],
         "otaUpdateStatus": "CREATE_COMPLETE",
         "awsIotJobId": record.job_id,
         "awsIotJobArn": arns.make("job", record.job_id),
@@ -151,10 +161,10 @@ def _summary(record: OtaUpdateRecord, arns: Arns) -> dict[str, Any]:
     }
 
 
-def _show_file(place: int, file: Mapping[str, Any]) -> dict[str, Any]:
+def _show_file(file: Mapping[str, Any]) -> dict[str, Any]:
     location: dict[str, Any] = {"s3Location": {"bucket": file["bucket"], "key": file["key"]}}
     if file["streamId"] is not None:
-        location = {"stream": {"streamId": file["streamId"], "fileId": place}}
+        location = {"stream": {"streamId": file["streamId"], "fileId": file["fileId"]}}
     return {
         "fileName": file["fileName"],
         "fileLocation": location,

@@ -47,6 +47,11 @@ class StreamQueries:
         row = self._connection.execute(query).mappings().first()
         return None if row is None else self._stream_of(row)
 
+    def streams(self) -> tuple[StreamRecord, ...]:
+        """All streams by their ids."""
+        query = select(schema.streams).order_by(schema.streams.c.stream_id)
+        return tuple(self._stream_of(row) for row in self._connection.execute(query).mappings())
+
     def delete_stream(self, stream_id: str) -> None:
         for table in (schema.stream_files, schema.streams):
             self._connection.execute(delete(table).where(table.c.stream_id == stream_id))

@@ -138,8 +138,8 @@ BAD_UPDATES: dict[str, tuple[dict[str, Any], str]] = {
         "there is no object images/no",
     ),
     "a stream": (
-        {"files": file_entry(fileLocation={"stream": {"streamId": "s", "fileId": 0}})},
-        "other locations are not offered",
+        {"files": file_entry(fileLocation={"stream": {"streamId": "s"}})},
+        "fileLocation.stream needs streamId and fileId",
     ),
     "signing with nothing": (
         {"files": file_entry(codeSigning={"customCodeSigning": {}})},
