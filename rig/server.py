@@ -8,6 +8,7 @@ import ssl
 import uuid
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rig.clock import Clock
@@ -153,6 +154,9 @@ class Server:
             loop.call_soon_threadsafe(self.gateway.notify, notification)
 
         self.jobs.on_notification(publish)
+        self.jobs.registry.on_identity_change(
+            partial(loop.call_soon_threadsafe, self.gateway.check_identities)
+        )
         ticking = asyncio.create_task(self._tick())
 
         async def end_ticking() -> None:

@@ -101,6 +101,12 @@ class DeviceConnection(asyncio.Protocol):
             self._end("to_device", reason)
             self._settle()
 
+    def check_identity(self) -> None:
+        """End the connection if its peer is the thing no more that it was (§8.2 A2)."""
+        thing = self.thing
+        if self._alive and thing is not None and not self._may_connect(thing):
+            self.close(f"it may be {thing} no more")
+
     def release(self, name: str) -> None:
         """Let go what a fault of this name holds back, in its order."""
         for direction, packet in self._tap.release(name):

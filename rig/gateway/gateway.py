@@ -127,6 +127,11 @@ class Gateway:
             connection.close("dropped by the rig")
             await connection.gone.wait()
 
+    def check_identities(self) -> None:
+        """Things or certificates have changed: end the connections that would be refused now."""
+        for connection in tuple(self._connections):
+            connection.check_identity()
+
     # -- for connections -----------------------------------------------------------------------
 
     async def take_seat(self, connection: DeviceConnection, thing: str) -> None:

@@ -29,6 +29,15 @@ class Registry:
         self._store = store
         self._clock = clock
         self._random_id = random_id
+        self._on_identity_change: Callable[[], object] | None = None
+
+    def on_identity_change(self, tell: Callable[[], object]) -> None:
+        """Call this when a certificate or thing counts no more as it did, after the commit."""
+        self._on_identity_change = tell
+
+    def _identity_changed(self) -> None:
+        if self._on_identity_change is not None:
+            self._on_identity_change()
 
     # -- things ---------------------------------------------------------------------------------
 
@@ -86,6 +95,7 @@ class Registry:
             if transaction.principals_of_thing(name):
                 raise UsageError(f"thing {name} has certificates: detach them first")
             transaction.delete_thing(name)
+        self._identity_changed()
 
     def things(self) -> tuple[ThingRecord, ...]:
         """All things by name."""
@@ -149,6 +159,7 @@ class Registry:
         with self._store.transaction() as transaction:
             _known_certificate(transaction, sha256_hex)
             transaction.set_certificate_status(sha256_hex, status, self._clock.now())
+        self._identity_changed()
 
     def delete_certificate(self, sha256_hex: str) -> None:
         """Without the certificate, which has to be neither active nor attached."""
@@ -180,6 +191,7 @@ class Registry:
         with self._store.transaction() as transaction:
             self.known_thing(transaction, thing)
             transaction.detach(sha256_hex, thing)
+        self._identity_changed()
 
     def certificates_of_thing(self, thing: str) -> tuple[str, ...]:
         with self._store.transaction() as transaction:

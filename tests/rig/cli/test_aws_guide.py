@@ -118,6 +118,11 @@ def test_the_way_of_the_guide(desk: Desk) -> None:
             listed = cloud.iot.list_job_executions_for_thing(thingName=THING)
             summaries = listed["executionSummaries"]
             assert [entry["jobId"] for entry in summaries] == ["AFR_OTA-by-http", "AFR_OTA-by-mqtt"]
+            # A certificate that is revoked ends the session of who has it (§8.2 A2).
+            (principal,) = cloud.iot.list_thing_principals(thingName=THING)["principals"]
+            certificate = principal.rpartition("/")[2]
+            cloud.iot.update_certificate(certificateId=certificate, newStatus="REVOKED")
+            agent.wait_for("connection lost")
             assert agent.end() == 0
         assert serve.end() == 0
     assert "Traceback" not in agent.text + serve.text

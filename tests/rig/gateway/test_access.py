@@ -69,6 +69,25 @@ def test_a_certificate_with_several_things_may_be_each_of_them(world: World) -> 
 
 
 @over_tls
+def test_a_certificate_that_counts_no_more_ends_the_connection(world: World) -> None:
+    one, other = world.bare("thing1"), world.bare("thing2")
+    for device, thing in ((one, "thing1"), (other, "thing2")):
+        assert device.connect(thing) == Connack(0)
+    for fingerprint, things in world.registry.owners.items():
+        if "thing1" in things:
+            world.registry.owners[fingerprint] = frozenset()
+    world.loop.call(checked(world))
+    closed = world.wait("TCP_CLOSE", "to_device")
+    assert "may be thing1 no more" in closed.data["reason"]
+    other.send(Pingreq())
+    assert other.receive() == Pingresp()
+
+
+async def checked(world: World) -> None:
+    world.gateway.check_identities()
+
+
+@over_tls
 def test_a_registered_ca_is_not_enough(world: World) -> None:
     context, _ = world.pki.client("unregistered")
     device = Bare(world.port, context)
