@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -59,7 +59,7 @@ from rig.jobs.store import (
 from rig.jobs.stream_registry import StreamRegistry
 from rig.jobs.streams import StreamServer
 from rig.jobs.templates import Templates
-from rig.jobs.thing_groups import ThingGroups, Work, things_under
+from rig.jobs.thing_groups import ThingGroups, Work, exists, things_under
 from rig.jobs.update_maker import MadeDocument, UpdateMaker, record_of
 from rig.jobs.views import Views
 
@@ -99,7 +99,7 @@ class JobService:
         self._streams = StreamServer(store, objects, settings)
         self.registry = Registry(store, clock, random_id)
         self.views = Views(store)
-        self.streams = StreamRegistry(store, objects, clock, self._streams.forget_access)
+        self.streams = StreamRegistry(store, objects, clock, self._forget_access)
         self.templates = Templates(store, clock)
         self.thing_groups = ThingGroups(store, clock, random_id, self._carry_out)
         self._requests = DeviceRequests(
@@ -207,7 +207,7 @@ class JobService:
             transaction.delete_ota_update(update_id)
             if delete_stream and record.stream_id is not None:
                 transaction.delete_stream(record.stream_id)
-        self._streams.forget_access()
+        self._forget_access()
 
     # -- jobs -----------------------------------------------------------------------------------
 
@@ -228,11 +228,16 @@ class JobService:
         """Aim a continuous job at more targets; their things are queued at once (§3.1, §7.2)."""
 
         def work(transaction: Transaction, now: float) -> tuple[Decision, ...]:
-            things = things_under(transaction, targets)
+            things: Collection[str] = things_under(transaction, targets)
+            job = transaction.job(job_id)
+            if job is not None:
+                check_targets(job.targets + tuple(targets))
+                # Who is under the job already is not given it again.
+                there = [target for target in job.targets if exists(transaction, target)]
+                known = set(things_under(transaction, there))
+                things = [thing for thing in things if thing not in known]
             state = transaction.load_job_things(job_id, things)
-            if job_id in state.jobs:
-                check_targets(state.jobs[job_id].targets + tuple(targets))
-            command = AddThings(job_id, things, tuple(targets))
+            command = AddThings(job_id, tuple(things), tuple(targets))
             return carry_out_or_raise(transaction, state, command, now)
 
         return self._carry_out(work)[0].state.jobs[job_id]
@@ -338,6 +343,11 @@ class JobService:
                 self._streams.forget_access()
         self._send(notifications)
         return decisions
+
+    def _forget_access(self) -> None:
+        """After a commit: a device's request may be at looking up what was before."""
+        with self._lock:
+            self._streams.forget_access()
 
     def _control(self, command: ControlCommand, load: Callable[[Transaction], State]) -> Decision:
         def work(transaction: Transaction, now: float) -> tuple[Decision, ...]:

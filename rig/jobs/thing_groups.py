@@ -169,6 +169,12 @@ def known_group(transaction: Transaction, name: str) -> GroupRecord:
     return found
 
 
+def exists(transaction: Transaction, target: Target) -> bool:
+    """Whether there is such a thing or group; a job's target may have been deleted meanwhile."""
+    find = transaction.group if target.kind is TargetKind.GROUP else transaction.thing
+    return find(target.name) is not None
+
+
 def things_under(transaction: Transaction, targets: Iterable[Target]) -> tuple[str, ...]:
     """The things that targets come to, each once; raises `RefusalError` for an unknown one."""
     things: dict[str, None] = {}

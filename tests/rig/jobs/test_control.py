@@ -222,9 +222,11 @@ def send(site: Site, method: str, target: str, headers: dict[str, str], body: by
         connection.close()
 
 
-def signed(site: Site, method: str, target: str, body: bytes = b"") -> dict[str, str]:
+def signed(
+    site: Site, method: str, target: str, body: bytes = b"", service: str = "iot"
+) -> dict[str, str]:
     request = AWSRequest(method, f"{site.url}{target}", data=body)
-    SigV4Auth(Credentials(KEY.key_id, KEY.secret), "iot", "us-east-1").add_auth(request)
+    SigV4Auth(Credentials(KEY.key_id, KEY.secret), service, "us-east-1").add_auth(request)
     return dict(request.headers.items())
 
 

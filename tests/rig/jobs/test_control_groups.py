@@ -194,6 +194,18 @@ def test_deleting_a_group_takes_its_things_out_of_the_job(iot: Any) -> None:
     continuous(iot, "house")
     iot.delete_thing_group(thingGroupName="room")
     assert statuses(iot, "a") == [(1, "REMOVED")]
+    iot.delete_thing_group(thingGroupName="floor")
+    iot.delete_thing_group(thingGroupName="house")
+    iot.associate_targets_with_job(jobId="j1", targets=[THING_ARN])
+    assert statuses(iot, THING) == [(1, "QUEUED")]
+
+
+def test_who_has_done_it_is_not_asked_again_by_another_target(site: Site, iot: Any) -> None:
+    join(iot, "a", "room")
+    continuous(iot, "house")
+    site.world.accepted("j1/update", {"status": "SUCCEEDED"}, "a")
+    iot.associate_targets_with_job(jobId="j1", targets=[GROUP_ARN.format("room")])
+    assert statuses(iot, "a") == [(1, "SUCCEEDED")]
 
 
 def test_more_targets(iot: Any) -> None:

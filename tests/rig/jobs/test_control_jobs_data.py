@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.rig.jobs.site import THING_ARN, Site, error_of
+from tests.rig.jobs.test_control import send, signed
 from tests.rig.jobs.world import THING
 
 NOBODY = "nobody"
@@ -96,6 +97,20 @@ def test_refusals_are_the_models(data: Any) -> None:
         lambda: data.start_next_pending_job_execution(thingName=THING, stepTimeoutInMinutes=0)
     )
     assert step[:2] == ("InvalidRequestException", 400)
+
+
+def test_a_refused_update_tells_the_state(site: Site, data: Any) -> None:
+    """The model has no member for it, its text does (§7.3)."""
+    body = b'{"status":"FAILED","expectedVersion":9}'
+    target = f"/things/{THING}/jobs/j1"
+    headers = signed(site, "POST", target, body, "iot-jobs-data")
+    status, name, answer = send(site, "POST", target, headers, body)
+    assert (status, name) == (409, "InvalidStateTransitionException")
+    assert json.loads(answer)["executionState"] == {
+        "status": "QUEUED",
+        "statusDetails": {},
+        "versionNumber": 1,
+    }
 
 
 def test_who_is_not_there_is_not_found(data: Any) -> None:
