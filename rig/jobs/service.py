@@ -15,7 +15,6 @@ from typing import Any
 
 from agent.protocol import topics
 from rig.clock import Clock
-from rig.errors import UsageError
 from rig.jobs import messages, ota_update, placeholders
 from rig.jobs.carry_out import carry_out_or_raise
 from rig.jobs.device_requests import DeviceRequests
@@ -44,6 +43,7 @@ from rig.jobs.engine.commands import (
     UpdateJob,
 )
 from rig.jobs.job_spec import JobSpec, check_targets, make_job
+from rig.jobs.keeper import Keeper
 from rig.jobs.objects import ObjectStore, StoredObject
 from rig.jobs.ota_update import OtaFile, OtaUpdate, OtaUpdateSpec
 from rig.jobs.outcome import Notification, Outcome
@@ -100,7 +100,8 @@ class JobService:
         self.registry = Registry(store, clock, random_id)
         self.views = Views(store)
         self.streams = StreamRegistry(store, objects, clock, self._forget_access)
-        self.templates = Templates(store, clock)
+        self.kept = Keeper(store, clock)
+        self.templates = Templates(self.kept)
         self.thing_groups = ThingGroups(store, clock, random_id, self._carry_out)
         self._requests = DeviceRequests(
             store, clock, settings, self._streams, self.document_text, self._notifications
@@ -297,17 +298,6 @@ class JobService:
         """Change how a job is carried out from now on (§7.2); None leaves a member as it is."""
         command = UpdateJob(job_id, policy, description, presign_seconds, labels)
         self._control(command, lambda t: t.load_job(job_id))
-
-    def fetch_document(self, source: str) -> str:
-        """The text of an object that an S3 URL names, for a job document (§3)."""
-        place = placeholders.object_of(source)
-        stored = None if place is None else self.objects.get(*place)
-        if stored is None:
-            raise UsageError(f"there is no object {source}: upload the job document first")
-        try:
-            return stored.content.decode()
-        except UnicodeDecodeError as error:
-            raise UsageError(f"the object {source} is not UTF-8") from error
 
     def describe_job(self, job_id: str) -> Job | None:
         with self._lock, self._store.transaction() as transaction:

@@ -12,8 +12,10 @@ from rig.jobs.control import (
     jobs,
     jobs_data,
     ota,
+    policies,
     signer,
     streams,
+    tags,
     templates,
     things,
 )
@@ -46,14 +48,19 @@ APIS: dict[str, Api] = {
     "iot": _api(
         "iot",
         {
-            **things.OPERATIONS,
-            **certificates.OPERATIONS,
-            **groups.OPERATIONS,
-            **jobs.OPERATIONS,
-            **executions.OPERATIONS,
-            **templates.OPERATIONS,
-            **streams.OPERATIONS,
-            **ota.OPERATIONS,
+            name: tags.with_tags(name, operation)
+            for name, operation in {
+                **things.OPERATIONS,
+                **certificates.OPERATIONS,
+                **groups.OPERATIONS,
+                **jobs.OPERATIONS,
+                **executions.OPERATIONS,
+                **templates.OPERATIONS,
+                **streams.OPERATIONS,
+                **ota.OPERATIONS,
+                **policies.OPERATIONS,
+                **tags.OPERATIONS,
+            }.items()
         },
         IOT_ERRORS,
     ),

@@ -34,6 +34,14 @@ def name_in(arn: object, kind: str) -> str:
     return match["name"]
 
 
+def kind_and_name(arn: str) -> tuple[str, str]:
+    """What an ARN names; raises `ControlError`."""
+    match = _ARN.fullmatch(arn)
+    if match is None:
+        raise ControlError(INVALID_REQUEST, f"{arn!r} is not an ARN of this service")
+    return match["kind"], match["name"]
+
+
 def target_in(arn: str) -> Target:
     """The thing or group that an ARN names; raises `ControlError`."""
     match = _ARN.fullmatch(arn)

@@ -6,6 +6,7 @@ import json
 
 from rig.jobs.control.context import Context, Members
 from rig.jobs.control.errors import INVALID_REQUEST, ControlError
+from rig.jobs.placeholders import object_of
 
 DOCUMENT, SOURCE = "document", "documentSource"
 _NOT_OFFERED = ("documentParameters", "destinationPackageVersions", "namespaceId")
@@ -16,7 +17,7 @@ def document_of(context: Context, members: Members) -> str:
     if (DOCUMENT in members) == (SOURCE in members):
         raise ControlError(INVALID_REQUEST, "give one of document and documentSource")
     if SOURCE in members:
-        text = context.service.fetch_document(members[SOURCE])
+        text = _fetch(context, members[SOURCE])
     else:
         text = str(members[DOCUMENT])
     try:
@@ -24,6 +25,20 @@ def document_of(context: Context, members: Members) -> str:
     except (ValueError, RecursionError) as error:
         raise ControlError(INVALID_REQUEST, f"the job document is not JSON: {error}") from error
     return text
+
+
+def _fetch(context: Context, source: str) -> str:
+    """The text of the object that an S3 URL names; raises `ControlError`."""
+    place = object_of(source)
+    stored = None if place is None else context.service.objects.get(*place)
+    if stored is None:
+        raise ControlError(
+            INVALID_REQUEST, f"there is no object {source}: upload the job document first"
+        )
+    try:
+        return stored.content.decode()
+    except UnicodeDecodeError as error:
+        raise ControlError(INVALID_REQUEST, f"the object {source} is not UTF-8") from error
 
 
 def refuse_unoffered(members: Members) -> None:

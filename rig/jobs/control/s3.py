@@ -1,4 +1,4 @@
-"""S3's PutObject, GetObject and HeadObject, path style: how images get into the object store."""
+"""S3's objects, path style: how images get into the object store, and out again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from aiohttp import web
 from rig.jobs.control.authentication import STREAMED, SignedRequest
 from rig.jobs.control.errors import INVALID_REQUEST, ControlError
 from rig.jobs.download import content_response
+from rig.jobs.objects import check_name
 from rig.jobs.service import JobService
 
 _QUERIES = {
@@ -23,10 +24,15 @@ _CHUNK_HEAD = re.compile(rb"([0-9a-fA-F]{1,8})(?:;[^\r\n]*)?\r\n")
 def answer(service: JobService, request: SignedRequest, request_id: str) -> web.Response:
     """Store or give the object of the path; raises `ControlError` and `UsageError`."""
     bucket, _, key = unquote(request.raw_path).removeprefix("/").partition("/")
+    if not key and request.method in {"PUT", "HEAD"} and not request.raw_query:
+        # Every bucket is there already: it is a part of an object's name, and nothing else.
+        check_name(bucket, "any")
+        headers = {"Location": f"/{bucket}", "x-amz-request-id": request_id}
+        return web.Response(status=200, headers=headers)
     if not key or request.raw_query not in _QUERIES.get(request.method, ()):
         raise ControlError(
             "UnknownOperationException",
-            "of S3 this service has PutObject, GetObject and HeadObject only",
+            "of S3 this service has CreateBucket, HeadBucket and Put-, Get- and HeadObject only",
         )
     if request.method == "PUT":
         body = request.body

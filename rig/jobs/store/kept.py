@@ -15,6 +15,8 @@ class Kind(Enum):
     """Kinds of what is kept."""
 
     TEMPLATE = "job-template"
+    POLICY = "policy"
+    TAGS = "tags"
     SIGNING_PROFILE = "signing-profile"
     SIGNING_JOB = "signing-job"
 

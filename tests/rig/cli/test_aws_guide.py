@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ from tests.rig.cli.command import Desk, serving, terminal
 DATA = Path(".otarig") / "serve"
 THING = "guide-thing"
 ROLE = "arn:aws:iam::000000000000:role/otarig-ota-role"
+POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}],
+    }
+)
 PATIENCE_S = 60.0
 PENDING = {"QUEUED", "IN_PROGRESS"}
 
@@ -44,6 +51,8 @@ class Cloud:
         """A thing with a certificate, handed to the device; the thing's ARN."""
         arn = self.iot.create_thing(thingName=THING)["thingArn"]
         made = self.iot.create_keys_and_certificate(setAsActive=True)
+        self.iot.create_policy(policyName="guide", policyDocument=POLICY)
+        self.iot.attach_policy(policyName="guide", target=made["certificateArn"])
         self.iot.attach_thing_principal(thingName=THING, principal=made["certificateArn"])
         device.save_identity(made["certificatePem"], made["keyPair"]["PrivateKey"])
         return str(arn)
@@ -51,6 +60,7 @@ class Cloud:
     def update(self, update_id: str, target: str, protocols: list[str], content: bytes) -> str:
         """Upload an image and offer it, signed by the service; the id of the job."""
         key = f"{update_id}.bin"
+        self.s3.create_bucket(Bucket="guide-images")
         self.s3.put_object(Bucket="guide-images", Key=key, Body=content)
         self.signer.put_signing_profile(
             profileName="guide_profile",
