@@ -16,10 +16,7 @@ def document_of(context: Context, members: Members) -> str:
     """The job document that a request brings, or names as an object (§3); it has to be JSON."""
     if (DOCUMENT in members) == (SOURCE in members):
         raise ControlError(INVALID_REQUEST, "give one of document and documentSource")
-    if SOURCE in members:
-        text = _fetch(context, members[SOURCE])
-    else:
-        text = str(members[DOCUMENT])
+    text = _fetch(context, members[SOURCE]) if SOURCE in members else str(members[DOCUMENT])
     try:
         json.loads(text)
     except (ValueError, RecursionError) as error:
