@@ -125,8 +125,9 @@ class ProbeSession:
                 sectors = FlashEraser(self._session, FlashEraser.Mode.SECTOR)
                 sectors._log_chip_erase = False
                 sectors.erase(erased)
+            # Only what differs comes here: no need to look once more what the pages hold.
             loader = MemoryLoader(
-                self._session, chip_erase="sector", trust_crc=False, progress=lambda _: None
+                self._session, chip_erase="sector", smart_flash=False, progress=lambda _: None
             )
             written = [piece for piece in changes if not piece.is_erased]
             for piece in written:

@@ -57,6 +57,8 @@ class GdbStub:
         self._socket = connection
         self._socket.settimeout(ANSWER_TIME_S)
         self._received = b""
+        # Acknowledgements go along with the next packet: each one alone wakes the emulator once more.
+        self._owed = b""
         # Without its description of the registers having been read, the stub has no p and P.
         self.ask("qSupported:xmlRegisters=arm")
         self.ask("qXfer:features:read:target.xml:0,ffb")
@@ -181,8 +183,9 @@ class GdbStub:
         self._transmit(b"$%s#%02x" % (body, sum(body) & 0xFF))
 
     def _transmit(self, data: bytes) -> None:
+        owed, self._owed = self._owed, b""
         try:
-            self._socket.sendall(data)
+            self._socket.sendall(owed + data)
         except OSError as error:
             raise StubGone(f"the emulator takes no more packets: {error}") from None
 
@@ -193,7 +196,7 @@ class GdbStub:
             if start >= 0 and 0 <= end <= len(self._received) - 3:
                 body = self._received[start + 1 : end]
                 self._received = self._received[end + 3 :]
-                self._transmit(b"+")
+                self._owed += b"+"
                 return body.decode("latin-1")
             self._receive()
 
