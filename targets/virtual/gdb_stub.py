@@ -57,7 +57,7 @@ class GdbStub:
         self._socket = connection
         self._socket.settimeout(ANSWER_TIME_S)
         self._received = b""
-        # Acknowledgements go along with the next packet: each one alone wakes the emulator once more.
+        # Acknowledgements go along with the next packet: alone, each wakes the emulator once more.
         self._owed = b""
         # Without its description of the registers having been read, the stub has no p and P.
         self.ask("qSupported:xmlRegisters=arm")
