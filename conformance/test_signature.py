@@ -45,3 +45,23 @@ def test_refused(scenario: Scenario, signing: Signing) -> None:
     device.keeps(device.factory)
     device.never_booted(update.image)
     scenario.proves_alive()
+
+
+@pytest.mark.full_profile
+@pytest.mark.requirement("OTA-SIG-007", "OTA-SIG-008")
+@pytest.mark.usefixtures("good_case")
+def test_no_usable_certificate(scenario: Scenario) -> None:
+    """A device that has nothing to verify with refuses every image, and should say so.
+
+    1. The device is provisioned without any signer to trust, and offered a good 1.0.1.
+    2. It reports FAILED and goes on running 1.0.0.
+    3. Provisioned as usual, it takes an update.
+    """
+    cloud, device = scenario.cloud, scenario.device
+    device.start_anew(trusting=False)
+    update = cloud.offer("1.0.1", signing=Signing.UNUSABLE_CERTIFICATE)
+    device.reports(update, "FAILED")
+    device.keeps(device.factory)
+    device.never_booted(update.image)
+    device.start_anew()
+    scenario.proves_alive()

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rig.clock import SystemClock
@@ -56,6 +57,7 @@ class Bench:
         self._image_seed = itertools.count(1)
         self._trusted = SigningKey.generate()
         self._foreign = SigningKey.generate()
+        self._connections: dict[str, Connection] = {}
 
     def open(self) -> Bench:
         """Start the server and take hold of the device. Raises `UsageError`, `BenchError`."""
@@ -87,8 +89,8 @@ class Bench:
         self._server = Server(settings, SystemClock(), self._recorder)
         loop.call(self._server.start())
         self._stack.callback(lambda: loop.call(self._server.stop()))
-        self._connection = self._enrol(root)
         self._root = root
+        self._connection_of(self.board.thing)
         self.driver = open_driver(self.board, root, self._recorder)
         self._stack.callback(lambda: self.driver.close())
 
@@ -101,9 +103,17 @@ class Bench:
         self.board = board
         self.driver = open_driver(board, self._root, self._recorder)
 
-    def _enrol(self, root: Path) -> Connection:
+    def _connection_of(self, thing: str) -> Connection:
+        """What the device of that name connects with; made at its first use."""
+        if thing not in self._connections:
+            folder = self._root / f"thing-{len(self._connections)}"
+            folder.mkdir(mode=0o700)
+            self._connections[thing] = self._enrol(thing, folder)
+        return self._connections[thing]
+
+    def _enrol(self, thing: str, root: Path) -> Connection:
         """Make the thing and what the device proves itself with."""
-        thing, server = self.board.thing, self._server
+        server = self._server
         server.jobs.registry.create_thing(thing)
         signer = root / "signer.pem"
         write_private_file(signer, self._trusted.public_pem)
@@ -127,44 +137,47 @@ class Bench:
         )
 
     @contextmanager
-    def scenario(self, name: str) -> Iterator[Scenario]:
-        """A scenario with an empty job queue, no faults, and the device off."""
+    def scenario(self, name: str, thing: str | None = None) -> Iterator[Scenario]:
+        """A scenario with an empty job queue, no faults, and the device off.
+
+        `thing` is the name that the device goes by here, the board file's unless given.
+        """
         board = self.board
-        recorder = Recorder(
-            Header(name, board.name, board.thing, board.declares.model_dump(mode="json"))
-        )
+        thing = thing or board.thing
+        recorder = Recorder(Header(name, board.name, thing, board.declares.model_dump(mode="json")))
         images = ImageMaker(image_source(board), self._image_seed)
         cloud = Cloud(
             self._server.jobs,
             self._server.faults,
             recorder,
             images,
-            board.thing,
+            thing,
             self._trusted,
             self._foreign,
             self._job_numbers,
             self._announce,
         )
         factory = images.make(board.image.factory_version)
-        device = Device(self.driver, board, recorder, self._connection, factory)
-        disturb = Disturbance(self._server.faults, self._server.download.faults, board.thing)
+        device = Device(self.driver, board, recorder, self._connection_of(thing), factory)
+        disturb = Disturbance(self._server.faults, self._server.download.faults, thing)
         self._recorder.use(recorder)
+        end = partial(self._end_scenario, thing)
         try:
-            yield Scenario(name, recorder, cloud, device, disturb, self._end_scenario)
+            yield Scenario(name, recorder, cloud, device, disturb, end)
         finally:
-            self._end_scenario()
+            end()
             cloud.forget_jobs()
             self._recorder.use(None)
 
     def _announce(self, notification: Notification) -> None:
         self._loop.loop.call_soon_threadsafe(self._server.gateway.notify, notification)
 
-    def _end_scenario(self) -> None:
+    def _end_scenario(self, thing: str) -> None:
         """The device is off and its connection is gone, so nothing runs into the next trace."""
         self._server.faults.clear()
         self._server.download.faults.clear()
         self.driver.power_off()
-        self._loop.call(self._server.gateway.drop(self.board.thing))
+        self._loop.call(self._server.gateway.drop(thing))
         self._check()
 
     def _check(self) -> None:

@@ -57,6 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "requirement(*ids): the requirements a scenario is for")
+    config.addinivalue_line("markers", "thing(name): what the device is called in this scenario")
     config.addinivalue_line("markers", "needs_protocol(name): the device must declare it")
     config.addinivalue_line("markers", "needs_commands: the application must take commands")
     config.addinivalue_line("markers", "needs_platform_faults: its command `fail` must work")
@@ -173,7 +174,8 @@ def scenario(bench: Bench, request: pytest.FixtureRequest) -> Iterator[Scenario]
         case.outcome, case.message = CaseOutcome.NOT_RUN, missing
         pytest.skip(missing)
     run: Run = request.config.stash[RUN]
-    with bench.scenario(case.name) as opened:
+    mark = request.node.get_closest_marker("thing")
+    with bench.scenario(case.name, *(mark.args if mark else ())) as opened:
         with closed_on_failure(run, case, opened):
             opened.device.start()
         yield opened

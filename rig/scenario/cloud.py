@@ -10,13 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.protocol import topics
-from rig.gateway.faults import CloseConnection, Drop, Fault, FaultPlan, Hold, PacketMatch
+from agent.protocol.version import Version
+from rig.gateway.faults import (
+    CloseConnection,
+    Direction,
+    Drop,
+    Fault,
+    FaultPlan,
+    Hold,
+    PacketMatch,
+)
 from rig.jobs.engine import Target
 from rig.jobs.ota_update import OtaFile, OtaUpdateSpec
 from rig.jobs.outcome import Notification
 from rig.jobs.service import JobService
 from rig.scenario.disturbance import data_blocks
-from rig.scenario.documents import Document, compact
+from rig.scenario.documents import Document, compact, job_message
 from rig.scenario.images import Image, ImageMaker, Signing, sign
 from rig.signing import SigningKey
 from rig.trace import Recorder
@@ -164,6 +173,15 @@ class Cloud:
         payload = message if isinstance(message, bytes) else compact(message)
         self._announce(Notification(topics.notify_next(self.thing), payload))
 
+    def stream_of(self, job: Job) -> str:
+        """The name of the stream that the job's document offers its files in."""
+        return str(self.document_offered(job)["afr_ota"]["streamname"])
+
+    def tell_self_test(self, update: Update, updater: Version, self_test: str = "ready") -> None:
+        """Send a new image its own job; `updater` is the version that downloaded it."""
+        details = {"self_test": self_test, "updatedBy": f"0x{updater.packed:08x}"}
+        self.tell(job_message(update.job_id, self.document_offered(update), details))
+
     def cancel(self, job: Job) -> None:
         """Cancel the job, also when the device has begun with it."""
         self._recorder.record("rig", "JOB_CANCELLED", job_id=job.job_id)
@@ -182,10 +200,19 @@ class Cloud:
     @contextmanager
     def losing_answers(self) -> Iterator[None]:
         """Within this, no answer to a job request reaches the device; news still does."""
-        answers = PacketMatch(
-            dir="to_device", kind="PUBLISH", topic_suffix=f"/{topics.NEXT}/get/accepted", count=None
-        )
-        fault = Fault(answers, Drop())
+        with self._dropping("to_device", f"/{topics.NEXT}/get/accepted"):
+            yield
+
+    @contextmanager
+    def losing_job_requests(self) -> Iterator[None]:
+        """Within this, no job request reaches the service, and none is acknowledged."""
+        with self._dropping("from_device", f"/{topics.NEXT}/get"):
+            yield
+
+    @contextmanager
+    def _dropping(self, direction: Direction, topic_suffix: str) -> Iterator[None]:
+        match = PacketMatch(direction, "PUBLISH", topic_suffix=topic_suffix, count=None)
+        fault = Fault(match, Drop())
         self._faults.add(fault)
         try:
             yield

@@ -29,7 +29,7 @@ from targets.board import Board
 from targets.driver import Connection, Driver
 
 SILENCE = 1.5
-"""How many request timers make a silence: after one a device would have asked again."""
+"""How many times its timer makes a silence: after one a device would have done something."""
 
 
 def _ends(job: Job) -> Predicate:
@@ -206,6 +206,10 @@ class Device:
     def asks_for_a_job(self, since: int) -> None:
         self.wait(is_job_request, "to ask for a job", since=since)
 
+    def asks_for_a_job_after_booting(self, image: Image) -> None:
+        self.boots(image)
+        self.asks_for_a_job(since=self._boot_position())
+
     def is_told_of_no_job(self, since: int) -> None:
         """Wait until a job request was answered with "there is none"."""
         self.wait(is_empty_answer, "to be told that there is no job", since=since)
@@ -234,10 +238,11 @@ class Device:
             if is_block_request(event) or is_download(event):
                 raise DeviceFailure(f"the device was to download nothing, but {event.brief()}")
 
-    def used_only(self, protocol: str) -> None:
+    def used_only(self, protocol: str, since: int = 0) -> None:
         """Demand that every byte of the image came by this data protocol."""
         by_protocol = {"MQTT": is_block_request, "HTTP": is_download}
-        used = [name for name, asks in by_protocol.items() if any(map(asks, self._recorder.events))]
+        events = self._recorder.events[since:]
+        used = [name for name, asks in by_protocol.items() if any(map(asks, events))]
         if used != [protocol]:
             raise DeviceFailure(
                 f"the device was to download by {protocol} only: it used {used or 'neither'}"
@@ -253,9 +258,15 @@ class Device:
 
     def is_left_alone(self) -> None:
         """Let pass what a device that should be silent would need to do something about it."""
+        self._lets_pass(self.board.declares.request_timer_s)
+
+    def outlasts_self_test_timer(self) -> None:
+        """Let pass what a device that guards itself against a failed self-test would wait."""
+        self._lets_pass(self.board.declares.self_test_timer_s)
+
+    def _lets_pass(self, timer_s: float) -> None:
         with contextlib.suppress(TraceTimeout):
-            timer = self.board.declares.request_timer_s
-            self._recorder.wait(lambda _event: False, SILENCE * timer, since=self.mark())
+            self._recorder.wait(lambda _event: False, SILENCE * timer_s, since=self.mark())
 
     def is_silent_on(self, what: Callable[[Event], bool], since: int, until: int) -> None:
         """Demand that no event between the marks is `what`."""
@@ -321,7 +332,7 @@ class Device:
     def returns_to(self, image: Image, since: int) -> None:
         """Wait until the device has booted this image after `since` and asks for a job again."""
         self.boots(image, since)
-        self.wait(is_job_request, "to ask for a job after that boot", since=self._boot_position())
+        self.asks_for_a_job(since=self._boot_position())
         self.runs(image)
 
     def running_version(self) -> Version:

@@ -26,6 +26,8 @@ class Signing(Enum):
     """Signed well, then one byte of the image was changed."""
     NONE = "none"
     """The job document has no signature."""
+    UNUSABLE_CERTIFICATE = "unusable-certificate"
+    """Signed well, for a device that has no certificate to verify that with."""
 
 
 @dataclass(frozen=True)

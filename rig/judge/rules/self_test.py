@@ -254,10 +254,9 @@ def reports_before_reset(story: Story) -> Findings:
             yield kept("FAILED was published before the reset", trial.delivery.seen, failed)
         elif trial.first(Kind.SUCCEEDED) is not None:
             continue
-        elif (boot := story.boot_after(trial.delivery.seen)) is not None:
-            power = story.next_of(s.PowerChanged, trial.delivery.seen)
-            if power is None or power.line > boot.line:
-                yield broken("the device reset without the report", trial.delivery.seen, boot)
+        elif _reset_itself(trial):
+            boot = story.boot_after(trial.delivery.seen)
+            yield broken("the device reset without the report", trial.delivery.seen, boot)
 
 
 def _mismatched(story: Story) -> Iterator[Trial]:
@@ -291,6 +290,15 @@ def honours_presence(story: Story) -> Findings:
             yield broken(f"self_test {value!r} was downloaded as an ordinary job", answer)
         elif answer is not None:
             yield kept(f"self_test {value!r} was taken as a self-test", answer)
+        elif _reset_itself(trial):
+            yield broken(f"self_test {value!r}: a reset, and no report", trial.delivery.seen)
+
+
+def _reset_itself(trial: Trial) -> bool:
+    """Whether the device started again after the document, and not because of the rig."""
+    boot = trial.story.boot_after(trial.delivery.seen)
+    power = trial.story.next_of(s.PowerChanged, trial.delivery.seen)
+    return boot is not None and (power is None or power.line > boot.line)
 
 
 def ready_names_running(story: Story) -> Findings:
