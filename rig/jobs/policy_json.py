@@ -156,6 +156,7 @@ def _show_schedule(schedule: Schedule) -> dict[str, Any]:
         shown["startTime"] = _time_text(schedule.start)
     if schedule.end is not None:
         shown["endTime"] = _time_text(schedule.end)
+    if schedule.end is not None or schedule.end_behavior is not EndBehavior.STOP_ROLLOUT:
         shown["endBehavior"] = schedule.end_behavior.value
     if schedule.windows:
         shown["maintenanceWindows"] = [
