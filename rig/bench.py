@@ -156,6 +156,7 @@ class Bench:
             self._foreign,
             self._job_numbers,
             self._announce,
+            lambda: self._loop.call(self._server.gateway.catch_up()),
         )
         factory = images.make(board.image.factory_version)
         device = Device(self.driver, board, recorder, self._connection_of(thing), factory)

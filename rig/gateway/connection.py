@@ -242,6 +242,11 @@ class DeviceConnection(asyncio.Protocol):
         self._adjust_reading()
         self._settle()
 
+    def catch_up(self) -> None:
+        """Show the session all that was recorded, now and not a slice at a time."""
+        while self._alive and self._pending and not self._must_wait:
+            self._pump()
+
     def _pump_later(self) -> None:
         if not self._pump_scheduled:
             self._pump_scheduled = True

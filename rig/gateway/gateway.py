@@ -120,6 +120,11 @@ class Gateway:
                 f"{PUBLISH_PATIENCE_S:g} s; is it running?"
             ) from None
 
+    async def catch_up(self) -> None:
+        """Take in all that was read from devices, but for what has to wait for a broker."""
+        for connection in tuple(self._connections):
+            connection.catch_up()
+
     async def drop(self, thing: str) -> None:
         """End the thing's connection, if it has one, and wait until nothing is left of it."""
         connection = self._seats.get(thing)

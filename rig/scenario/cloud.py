@@ -62,8 +62,12 @@ class Cloud:
         foreign: SigningKey,
         job_numbers: itertools.count[int],
         announce: Callable[[Notification], None],
+        catch_up: Callable[[], None],
     ) -> None:
-        """`announce` publishes to the device, behind what the service has published before."""
+        """`announce` publishes to the device, behind what the service has published before.
+
+        `catch_up` returns when the service has taken in whatever the device was seen to say.
+        """
         self.images = images
         self.thing = thing
         self.service = jobs
@@ -73,6 +77,9 @@ class Cloud:
         self._foreign = foreign
         self._numbers = job_numbers
         self._announce = announce
+        # Else a job made on the word of a device would be known to it before that word counts,
+        # and the news of it would come twice.
+        self._catch_up = catch_up
 
     def offer(
         self,
@@ -90,6 +97,7 @@ class Cloud:
         `version` is the text of a new image's version, or an image made before. The job's id is
         `AFR_OTA-` and the `update_id`.
         """
+        self._catch_up()
         image = version if isinstance(version, Image) else self.images.make(version, size=size)
         delivered, signature = sign(image, signing, self._trusted, self._foreign)
         update_id = update_id or f"case-{next(self._numbers)}"
@@ -127,6 +135,7 @@ class Cloud:
 
         `image` is what it delivers, where it is right.
         """
+        self._catch_up()
         job_id = f"document-{next(self._numbers)}"
         delivers: dict[str, Any] = (
             {} if image is None else {"signed": "good", "image": _shown(image)}
@@ -184,11 +193,13 @@ class Cloud:
 
     def cancel(self, job: Job) -> None:
         """Cancel the job, also when the device has begun with it."""
+        self._catch_up()
         self._recorder.record("rig", "JOB_CANCELLED", job_id=job.job_id)
         self.service.cancel_job(job.job_id, force=True)
 
     def delete(self, job: Job) -> None:
         """Delete the job, also when the device has begun with it."""
+        self._catch_up()
         self._recorder.record("rig", "JOB_DELETED", job_id=job.job_id)
         self.service.delete_job(job.job_id, force=True)
 
