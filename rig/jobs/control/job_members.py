@@ -6,9 +6,10 @@ import json
 
 from rig.jobs.control.context import Context, Members
 from rig.jobs.control.errors import INVALID_REQUEST, ControlError
-from rig.jobs.placeholders import object_of
+from rig.jobs.placeholders import object_of, objects_named
 
 DOCUMENT, SOURCE = "document", "documentSource"
+_MAX_PLACEHOLDERS = 10
 _NOT_OFFERED = ("documentParameters", "destinationPackageVersions", "namespaceId")
 
 
@@ -21,6 +22,10 @@ def document_of(context: Context, members: Members) -> str:
         json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ControlError(INVALID_REQUEST, f"the job document is not JSON: {error}") from error
+    if len(objects_named(text)) > _MAX_PLACEHOLDERS:
+        raise ControlError(
+            INVALID_REQUEST, f"the job document names more than {_MAX_PLACEHOLDERS} objects"
+        )
     return text
 
 

@@ -10,7 +10,8 @@ import pytest
 from tests.rig.jobs.site import THING_ARN, Site, error_of
 from tests.rig.jobs.world import THING
 
-DOCUMENT = '{"reboot": "${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/b/k}"}'
+PLACEHOLDER = "${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/b/k}"
+DOCUMENT = json.dumps({"reboot": PLACEHOLDER})
 POLICY: dict[str, Any] = {
     "jobExecutionsRolloutConfig": {
         "maximumPerMinute": 10,
@@ -253,6 +254,7 @@ BAD_JOBS: dict[str, tuple[dict[str, Any], str]] = {
     "two documents": ({"documentSource": "https://x"}, "one of document and documentSource"),
     "no JSON": ({"document": "{"}, "is not JSON"),
     "a long document": ({"document": "1" * 32_769}, "document has 32769 characters"),
+    "many objects": ({"document": json.dumps([PLACEHOLDER] * 11)}, "more than 10 objects"),
     "no ARN": ({"targets": [THING]}, "is not the ARN of a thing"),
     "a job": ({"targets": [THING_ARN.replace(":thing/", ":job/")]}, "is not the ARN of a thing"),
     "id": ({"job_id": "get"}, "is a word of the job topics"),
