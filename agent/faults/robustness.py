@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from agent.faults.seams import (
-    BLOCK_REQUEST,
     Fault,
     Parts,
     Send,
     fault,
     handler,
     on_publish,
-    on_subscribe,
     raw_document,
     together,
 )
@@ -69,21 +67,12 @@ def _restarts_after_success(parts: Parts) -> None:
     on_publish(publish)(parts)
 
 
-def _cut(topic: str) -> str:
-    """The topic of a stream with no more of its name than fits."""
-    words = topic.split("/")
-    if "streams" in words:
-        place = words.index("streams") + 1
-        words[place] = words[place][:STREAM_NAME]
-    return "/".join(words)
-
-
-def _cuts_stream_name(parts: Parts) -> None:
-    def publish(send: Send, topic: str, payload: bytes, qos: int) -> bool:
-        return send(_cut(topic) if topic.endswith(BLOCK_REQUEST) else topic, payload, qos)
-
-    on_publish(publish)(parts)
-    on_subscribe(lambda send, topic, qos: send(_cut(topic), qos))(parts)
+def _cuts_stream_name(inner: Step, m: Machine, payload: EventData) -> OtaErr:
+    """What comes is compared with the name that was kept, and so never belongs to it."""
+    name = m.transfer.document.stream_name if m.transfer else None
+    if isinstance(payload, StreamMessage) and len(name or "") > STREAM_NAME:
+        return OtaErr.NONE
+    return inner(m, payload)
 
 
 FAULTS: dict[str, Fault] = {
@@ -115,7 +104,7 @@ FAULTS: dict[str, Fault] = {
         "keeps 40 characters of a stream's name",
         "RES-005",
         "long-run-long-names",
-        together(_cuts_stream_name, ENDLESS),
+        together(handler(Handler.PROCESS_DATA, _cuts_stream_name), ENDLESS),
         slack_s=10.0,
     ),
 }

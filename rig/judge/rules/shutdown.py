@@ -12,6 +12,8 @@ from rig.judge.story import seen as s
 
 # One progress report may already have been on its way.
 ON_ITS_WAY = 1
+# Of the device's patience: a shutdown unsubscribes as one of its steps, and waits for nothing.
+AT_ONCE = 0.1
 
 
 def shutdowns(story: Story) -> Iterator[s.Commanded]:
@@ -42,11 +44,11 @@ def unsubscribes_as_told(story: Story) -> Findings:
         if command.arguments == ("0",):
             if topics & wanted:
                 yield broken("unsubscribed although told not to", command, *found[:1])
-            elif story.waited_in_vain(command, factor=0.1):
+            elif story.waited_in_vain(command, factor=AT_ONCE):
                 yield kept("nothing was unsubscribed", command)
         elif wanted <= topics:
             yield kept("the topics were unsubscribed", command, *found)
-        elif story.waited_in_vain(command):
+        elif story.waited_in_vain(command, factor=AT_ONCE):
             missing = min(wanted - topics)
             yield broken(f"{missing} was not unsubscribed", command, *found[:1])
 
