@@ -128,6 +128,11 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
             run.left_out.append(case)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """`-k` takes a scenario's name as it is listed, too."""
+    item.extra_keyword_matches.add(case_name(item))
+
+
 def case_name(item: pytest.Item) -> str:
     """`test_refused[unsigned]` of test_signature.py is the case `signature-refused-unsigned`."""
     module = item.path.stem.removeprefix("test_")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from rig.cli.main import parser
+from rig.cli.terminal import TerminalConsole
 from targets.board import board_names, load_board
 
 
@@ -19,5 +19,5 @@ def run(arguments: Sequence[str]) -> int:
     for name in board_names():
         board = load_board(name)
         table.add_row(board.name, board.driver, board.description)
-    Console().print(table)
+    TerminalConsole().print(table)
     return 0

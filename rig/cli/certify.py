@@ -6,19 +6,19 @@ import argparse
 import io
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from rig.cli.board_needs import ensure_board_needs
 from rig.cli.main import EXIT_BENCH, EXIT_OK, parser
 from rig.cli.progress import Progress
+from rig.cli.terminal import TerminalConsole
 from rig.errors import UsageError
+from rig.interruption import interruption
 from rig.judge.catalogue import DEFAULT_FILE
 from targets.board import load_board
 
@@ -38,12 +38,12 @@ def run(arguments: Sequence[str]) -> int:
     board = load_board(options.board)  # A mistake in it is told at once, in one line.
     if not options.list:
         ensure_board_needs(board)
-    console = Console(file=sys.stderr if options.json else sys.stdout, highlight=False)
+    console = TerminalConsole(file=sys.stderr if options.json else sys.stdout, highlight=False)
     progress = Progress(console, listing=options.list)
     # The progress shows all there is; pytest's own words would only be between its lines.
     complaints = io.StringIO()
-    # Told to end, it ends as by Ctrl-C: with a report, and with the device switched off.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Told to end, it ends with a report, and with the device switched off.
+    interruption.take_signals()
     with (
         Path(os.devnull).open("w") as nowhere,
         redirect_stdout(nowhere),

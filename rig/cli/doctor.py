@@ -8,12 +8,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from rich.console import Console
-
 from rig.board_checks import Check, checks
 from rig.cli.board_needs import ensure_board_needs
 from rig.cli.hand_bench import DEFAULT_BOARD
 from rig.cli.main import EXIT_BENCH, EXIT_OK, parser
+from rig.cli.terminal import TerminalConsole
 from rig.errors import OtarigError
 from targets.board import load_board
 
@@ -72,6 +71,6 @@ def _tried(check: Check, before: list[Finding], *, dry_run: bool) -> Finding:
 
 
 def _show(finding: Finding) -> None:
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = TerminalConsole(highlight=False, markup=False, soft_wrap=True)
     mark = {"ok": "ok  ", "failed": "FAIL", "not tried": "-   "}[finding.result]
     console.print(f"{mark} {finding.check:<26} {finding.seconds:6.2f} s  {finding.detail}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from rig.cli.terminal import be_lenient, go_silent
 from rig.errors import BenchError, UsageError
 
 VERBS = {
@@ -42,6 +44,7 @@ def overview() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    be_lenient()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help"):
         print(overview())
@@ -53,12 +56,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         module = importlib.import_module(f"rig.cli.{verb}")
         code: int = module.run(rest)
+        sys.stdout.flush()
         return code
     except UsageError as error:
         print(f"otarig {verb}: {error}", file=sys.stderr)
         return EXIT_USAGE
     except BenchError as error:
         print(f"otarig {verb}: the bench failed: {error}", file=sys.stderr)
+        return EXIT_BENCH
+    except BrokenPipeError:
+        go_silent()
+        return EXIT_BENCH
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        go_silent()
+        print(f"otarig {verb}: cannot write: {error.strerror}", file=sys.stderr)
         return EXIT_BENCH
     except KeyboardInterrupt:
         print(f"otarig {verb}: interrupted", file=sys.stderr)

@@ -8,9 +8,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from rig.cli.main import EXIT_NOT_CONFORMANT, EXIT_OK, parser
+from rig.cli.terminal import TerminalConsole
 from rig.errors import UsageError
 from rig.judge.catalogue import DEFAULT_FILE, default_catalogue
 from rig.mutants.matrix import kill_matrix
@@ -47,7 +46,7 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError("--jobs must be at least 1")
     if options.write and options.names:
         raise UsageError("--write needs all mutants: name none")
-    console = Console(highlight=False)
+    console = TerminalConsole(highlight=False)
     if options.list:
         for name in names:
             console.print(_described(mutants[name]), markup=False, soft_wrap=True)
@@ -65,7 +64,7 @@ def _try(
     names: Sequence[str],
     jobs: int,
     write: Path | None,
-    console: Console,
+    console: TerminalConsole,
 ) -> int:
     started = time.monotonic()
     trials: dict[str, Trial] = {}

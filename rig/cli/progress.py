@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from rig.case import CaseOutcome, CaseResult
+from rig.interruption import interruption
 from rig.judge import Outcome
 from rig.judge.catalogue import Level
 from rig.judge.command import printable
@@ -53,6 +54,11 @@ class Progress:
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         self.run = config.stash.get(RUN, None)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        """A signal that came while nobody waited for the device ends the run here."""
+        interruption.check()
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:

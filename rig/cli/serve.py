@@ -10,9 +10,8 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from rig.cli.main import EXIT_OK, parser
+from rig.cli.terminal import TerminalConsole
 from rig.clock import SystemClock
 from rig.errors import UsageError
 from rig.gateway.endpoint import BrokerEndpoint
@@ -73,7 +72,7 @@ async def _serve(options: argparse.Namespace) -> None:
             ServeState.forget(data)
             await server.stop()
     except asyncio.CancelledError:
-        Console(highlight=False).print("serve has stopped; its data stays in", str(data))
+        TerminalConsole(highlight=False).print("serve has stopped; its data stays in", str(data))
 
 
 def _cancel_on_signal() -> None:
@@ -118,7 +117,7 @@ def _state(server: Server, host: str) -> ServeState:
 
 
 def _tell(server: Server, options: argparse.Namespace) -> None:
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = TerminalConsole(highlight=False, markup=False, soft_wrap=True)
     gateway, host = server.gateway, options.host
     console.print(f"MQTT (TLS)  {host}:{gateway.tls_port}, CA certificate {server.ca_file}")
     if gateway.plain_port is not None:

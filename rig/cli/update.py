@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from agent.protocol.image import HEADER_SIZE, Behaviour
 from agent.protocol.version import Version
 from rig.cli.main import EXIT_INCOMPLETE, EXIT_NOT_CONFORMANT, EXIT_OK, parser
+from rig.cli.terminal import TerminalConsole
 from rig.cli.version_argument import version_of
 from rig.device_directory import DeviceDirectory, next_build
 from rig.errors import BenchError, UsageError
@@ -58,7 +57,7 @@ def run(arguments: Sequence[str]) -> int:
     )
     if offer.version is not None:
         device.note_version(offer.version)
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = TerminalConsole(highlight=False, markup=False, soft_wrap=True)
     console.print(
         f"{offer.name} ({len(offer.content)} bytes) by {' or '.join(protocols)} "
         f"for {options.thing}: job {job_id}"
@@ -68,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
     return _watch(client, options.thing, job_id, console)
 
 
-def _watch(client: ServeClient, thing: str, job_id: str, console: Console) -> int:
+def _watch(client: ServeClient, thing: str, job_id: str, console: TerminalConsole) -> int:
     """Print each change of the execution once; the exit code tells how it ended.
 
     Raises `BenchError` when serve is there no more: the user's input was good by then.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rig.interruption import interruption
 from rig.trace.event import Event, Header
 
 Predicate = Callable[[Event], bool]
@@ -108,7 +109,8 @@ class Recorder:
             if not any(waiter.offer(event) for event in self._events[since:]):
                 self._waiters.append(waiter)
         try:
-            _sleep(waiter.woken, timeout, look_after)
+            with interruption.allowed():
+                _sleep(waiter.woken, timeout, look_after)
         finally:
             with self._lock:
                 # It may have been satisfied between the timeout and the lock.
