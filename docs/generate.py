@@ -26,6 +26,7 @@ ROOMS = {
     "agent.protocol": "agent.protocol",
     "rig": "rig",
     "rig.errors": "rig.trace",
+    "rig.interruption": "rig.trace",
     "rig.trace": "rig.trace",
     "rig.bench": "rig: bench, run, scenario, cli",
     "rig.board_checks": "rig: bench, run, scenario, cli",
