@@ -92,7 +92,14 @@ class Bench:
         self._root = root
         self._connection_of(self.board.thing)
         self.driver = open_driver(self.board, root, self._recorder)
+        self._server.gateway.before_open = self._catch_up_console
         self._stack.callback(lambda: self.driver.close())
+
+    def _catch_up_console(self) -> None:
+        """Where the console is a pipe: others are read every few milliseconds."""
+        catch_up = getattr(self.driver, "catch_up_console", None)
+        if catch_up is not None:
+            catch_up()
 
     def exchange(self, board: Board) -> None:
         """Put another board of the same thing and driver in the place of this one.

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import IO
 
 from rig.errors import BenchError
 from rig.trace import RecorderSwitch
 from targets.board import Board
 from targets.console import ConsoleLog
 from targets.driver import BootReport, Capability, Connection, SlotReading
+from targets.pipe_lines import PipeLines
 
 SLOT_FILES = {"A": "slot_a.bin", "B": "slot_b.bin"}
 STOP_TIME_S = 5.0
@@ -55,8 +55,9 @@ class ProcessDriver:
         self._root = root / "device"
         self._config = root / "device.json"
         self._recorder = recorder
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
+        self._lines: PipeLines | None = None
         self._console = ConsoleLog(board.name, recorder)
 
     @property
@@ -116,9 +117,6 @@ class ProcessDriver:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                bufsize=1,
                 start_new_session=True,
             )
         except OSError as error:
@@ -127,9 +125,8 @@ class ProcessDriver:
                 "mend process.command in its board file"
             ) from None
         assert self._process.stdout is not None
-        self._reader = threading.Thread(
-            target=self._read_console, args=(self._process.stdout,), name="console", daemon=True
-        )
+        lines = self._lines = PipeLines(self._process.stdout.fileno(), self._console.line)
+        self._reader = threading.Thread(target=lines.read_to_end, name="console", daemon=True)
         self._reader.start()
 
     def power_off(self) -> None:
@@ -169,7 +166,7 @@ class ProcessDriver:
         self._console.await_no_answer()
         self._recorder.record("rig", "COMMAND", name=name, arguments=list(arguments))
         try:
-            process.stdin.write(" ".join((name, *arguments)) + "\n")
+            process.stdin.write((" ".join((name, *arguments)) + "\n").encode())
             process.stdin.flush()
         except OSError:
             raise BenchError(
@@ -177,13 +174,15 @@ class ProcessDriver:
             ) from None
         return self._console.answer(name)
 
-    def _read_console(self, lines: IO[str]) -> None:
-        for raw in lines:
-            self._console.line(raw.rstrip("\n"))
+    def catch_up_console(self) -> None:
+        """Record what the device has written by now; any thread may call."""
+        lines = self._lines
+        if lines is not None:
+            lines.read()
 
     # -- states --------------------------------------------------------------------------------
 
-    def _running(self, call: str) -> subprocess.Popen[str]:
+    def _running(self, call: str) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             raise BenchError(f"device {self.name!r} is off: {call} needs it running")
         return self._process
@@ -195,7 +194,7 @@ class ProcessDriver:
             self._reap()
 
     @staticmethod
-    def _kill_group(process: subprocess.Popen[str]) -> None:
+    def _kill_group(process: subprocess.Popen[bytes]) -> None:
         # The group, so that a child of the boot loader dies in the same instant.
         try:
             os.killpg(process.pid, signal.SIGKILL)
@@ -211,7 +210,7 @@ class ProcessDriver:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
-        self._process, self._reader = None, None
+        self._process, self._reader, self._lines = None, None, None
 
 
 def _sha256(content: bytes) -> str:

@@ -8,7 +8,7 @@ import itertools
 import logging
 import socket
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 from rig.errors import BenchError, UsageError
 from rig.gateway.connection import DeviceConnection
@@ -49,6 +49,9 @@ class Gateway:
         self.max_packet = settings.max_packet
         # The first failure of the bench itself; a run with one certifies nothing.
         self.failure: Exception | None = None
+        # Called at each new connection before it is recorded, so that what a device wrote to its
+        # console before it connected also stands before that in the trace.
+        self.before_open: Callable[[], None] = lambda: None
         self._settings = settings
         self._registry = registry
         self._publisher = Publisher(settings.broker)
@@ -176,6 +179,7 @@ class Gateway:
         assert self._loop is not None
         number = next(self._numbers)
         tls = context is not None
+        self.before_open()
         self.recorder.record("mqtt", "TCP_OPEN", dir="from_device", conn=number, peer=peer, tls=tls)
         identify = self._certified if tls else self._claimed
         connection = DeviceConnection(number, sock, identify, self)
