@@ -18,7 +18,7 @@ from targets.board import Board
 from targets.console import ConsoleLog
 from targets.console_source import ConsolePump, ConsoleSource, SerialSource
 from targets.driver import BootReport, Capability, Connection, SlotReading
-from targets.flash_plan import Piece, image_in, pieces, sectors_to_change
+from targets.flash_plan import Piece, image_in, pieces, sectors_to_change, stretch_of
 from targets.modem.modem import Modem
 from targets.power import CommandPower, NoPower, Power, VirtualPower
 from targets.sections import ConsoleSettings
@@ -130,8 +130,10 @@ class ChipDriver(ABC):
         changes = sectors_to_change(piece, present, size)
         if changes:
             session.program(changes)
-            present = session.read(piece.address, len(piece.content))
-            wrong = sectors_to_change(piece, present, size)
+            # What lies before and behind was read a moment ago, and was right.
+            written = stretch_of(piece, changes)
+            present = session.read(written.address, len(written.content))
+            wrong = sectors_to_change(written, present, size)
             if wrong:
                 raise BenchError(
                     f"device {self.name!r}: {piece.what}: flash differs from what was written, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rig.errors import BenchError
@@ -80,6 +80,13 @@ def sectors_to_change(wanted: Piece, present: bytes, sector_size: int) -> list[P
         if content != present[start : start + sector_size]:
             changes.append(Piece(wanted.what, wanted.address + start, content))
     return changes
+
+
+def stretch_of(piece: Piece, sectors: Sequence[Piece]) -> Piece:
+    """The part of a piece from the first of its sectors here to the last, which are in order."""
+    first, last = sectors[0].address, sectors[-1].address + len(sectors[-1].content)
+    content = piece.content[first - piece.address : last - piece.address]
+    return Piece(piece.what, first, content)
 
 
 def image_in(board: Board, slot: Slot, read: Callable[[int, int], bytes]) -> bytes:
