@@ -149,6 +149,7 @@ class Bench:
 
         `thing` is the name that the device goes by here, the board file's unless given.
         """
+        self._check()
         board = self.board
         thing = thing or board.thing
         recorder = Recorder(Header(name, board.name, thing, board.declares.model_dump(mode="json")))
@@ -166,7 +167,8 @@ class Bench:
             lambda: self._loop.call(self._server.gateway.catch_up()),
         )
         factory = images.make(board.image.factory_version)
-        device = Device(self.driver, board, recorder, self._connection_of(thing), factory)
+        connection = self._connection_of(thing)
+        device = Device(self.driver, board, recorder, connection, factory, self._check)
         disturb = Disturbance(self._server.faults, self._server.download.faults, thing)
         self._recorder.use(recorder)
         end = partial(self._end_scenario, thing)
@@ -190,5 +192,7 @@ class Bench:
 
     def _check(self) -> None:
         failure = self._server.gateway.failure
+        if isinstance(failure, BenchError):
+            raise BenchError(str(failure))
         if failure is not None:
             raise BenchError(f"the gateway failed while it served: {failure}")

@@ -289,6 +289,9 @@ def abandon_case(run: Run, case: CaseResult, opened: Scenario) -> None:
 
 def settle(case: CaseResult, error: BaseException | None) -> None:
     """Write down how a case ended."""
+    while isinstance(error, BaseExceptionGroup):
+        # Of several things that failed in a teardown the first is the cause.
+        error = error.exceptions[0]
     if error is None:
         case.outcome, case.message = CaseOutcome.PASSED, ""
     elif isinstance(error, DeviceFailure | RuleBroken):

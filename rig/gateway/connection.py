@@ -46,6 +46,8 @@ class Host(Protocol):
 
     def notify(self, notification: Notification) -> None: ...
 
+    def miss_broker(self, error: BenchError) -> None: ...
+
     def fail(self, error: Exception) -> None:
         """The bench itself failed in serving a device."""
 
@@ -313,6 +315,7 @@ class DeviceConnection(asyncio.Protocol):
             await link.open()
         except BenchError as error:
             self._link = None
+            self._host.miss_broker(error)
             self.broker_lost(str(error))
 
     # -- packets out ---------------------------------------------------------------------------

@@ -162,6 +162,11 @@ class Gateway:
         self.recorder.record("rig", "BENCH_ERROR", text=f"{type(error).__name__}: {error}")
         _log.error("serving a device failed", exc_info=error)
 
+    def miss_broker(self, error: BenchError) -> None:
+        """The broker cannot be reached. Devices come back when it does, but a run is spoilt."""
+        self.failure = self.failure or error
+        self.recorder.record("rig", "BENCH_ERROR", text=str(error))
+
     # -- listening -----------------------------------------------------------------------------
 
     async def _accept(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:

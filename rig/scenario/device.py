@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from textwrap import shorten
 
 from agent.protocol.version import Version
 from rig.errors import BenchError
@@ -54,7 +55,10 @@ class Device:
         recorder: Recorder,
         connection: Connection,
         factory: Image,
+        check_bench: Callable[[], None],
     ) -> None:
+        """`check_bench` raises `BenchError` if what the device talks to has failed."""
+        self._check_bench = check_bench
         self.driver = driver
         self.board = board
         self.factory = factory
@@ -82,7 +86,10 @@ class Device:
         self.driver.power_on()
         try:
             self._recorder.wait(
-                is_boot, self.patience_s, since=mark, look_after=self.driver.is_running
+                is_boot,
+                self.patience_s,
+                since=mark,
+                look_after=lambda: self._refuse_an_early_end(mark),
             )
         except TraceTimeout:
             raise BenchError(
@@ -125,13 +132,27 @@ class Device:
         """The first event since `since` that satisfies; else the device failed to do `what`."""
         patience = self.patience_s if patience_s is None else patience_s
         try:
-            # A probe or a wire that failed is no silent device: the driver says so by raising.
             return self._recorder.wait(
-                predicate, patience, since=since, look_after=self.driver.is_running
+                predicate, patience, since=since, look_after=self._look_after
             )
         except TraceTimeout as timeout:
             state = "did not" if self.driver.is_running() else "stopped running"
             raise DeviceFailure(f"the device was {what}, but {state}: {timeout}") from None
+
+    def _look_after(self) -> bool:
+        """A probe, a wire or a broker that failed is no silent device: it is told by raising."""
+        self._check_bench()
+        return self.driver.is_running()
+
+    def _refuse_an_early_end(self, since: int) -> None:
+        """Raises `BenchError` if the device is gone, which was not even seen to boot."""
+        if self._look_after():
+            return
+        lines = [e.data["text"] for e in self._recorder.events[since:] if e.channel == "console"]
+        said = f"; its last line: {shorten(lines[-1], 200)}" if lines else " and said nothing"
+        raise BenchError(
+            f"the device {self.board.name!r} ended before it showed a boot marker{said}"
+        )
 
     @property
     def patience_s(self) -> float:

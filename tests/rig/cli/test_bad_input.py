@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from rig.gateway.endpoint import BrokerEndpoint
 from tests.rig.cli.command import ROOT, Desk, Done, terminal
 
 USAGE, BENCH, INCOMPLETE = 2, 3, 4
@@ -175,3 +177,29 @@ def test_interrupted(number: signal.Signals, desk: Desk) -> None:
     written = {path.name for path in report.iterdir()}
     assert written >= {"conformance.json", "junit.xml", "report.html", "console.log"}
     assert '"verdict": "incomplete"' in Path(report / "conformance.json").read_text("utf-8")
+
+
+# -- what fails in mid-run -----------------------------------------------------------------------
+
+
+def test_broker_that_ends_in_mid_run(
+    desk: Desk, mosquitto_process: subprocess.Popen[str], mosquitto: BrokerEndpoint
+) -> None:
+    """No device is blamed for a broker that is gone, and none is waited for."""
+    broker = f"mqtt://{mosquitto.host}:{mosquitto.port}"
+    with terminal(desk, "certify", "--board", "reference", "--broker", broker, *OUT) as certify:
+        certify.wait_for("✓")
+        mosquitto_process.kill()
+        certify.wait_for("bench error")
+        assert certify.process.wait() == BENCH
+    assert f"the broker at {mosquitto.host}:{mosquitto.port} cannot be reached" in certify.text
+    assert "✗" not in certify.text
+
+
+def test_device_that_ends_before_its_boot_marker(desk: Desk) -> None:
+    """Told at once and with its last words, not when all patience with it is over."""
+    text = REFERENCE.replace("transport =", "slack_s = 600.0\ntransport =", 1)
+    board = write_board(desk, f'{text}\n[process]\nfaults = ["nofault"]\n')
+    done = desk.run("certify", "--board", board, *OUT, "-k", "accept-both")
+    line = bench_line(done)
+    assert "ended before it showed a boot marker; its last line: agent: unknown fault" in line
