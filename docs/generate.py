@@ -33,6 +33,7 @@ ROOMS = {
     "rig.by_hand": "rig: bench, run, scenario, cli",
     "rig.cli": "rig: bench, run, scenario, cli",
     "rig.mutants": "rig: bench, run, scenario, cli",
+    "rig.powercut": "rig: bench, run, scenario, cli",
     "rig.pytest_plugin": "rig: bench, run, scenario, cli",
     "rig.run": "rig: bench, run, scenario, cli",
     "rig.scenario": "rig: bench, run, scenario, cli",
