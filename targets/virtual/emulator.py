@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import shutil
 import socket
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rig.errors import BenchError
@@ -17,6 +19,15 @@ PACKAGE = "qemu-system-arm"
 END_TIME_S = 5.0
 LOCK_UP = "Lockup:"
 """What QEMU says when it gives up on a core that has locked up."""
+
+
+_starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="emulator-starter")
+
+
+def _dying_with_its_parent() -> tuple[str, ...]:
+    """Words before a command that end it when this process is killed, where there is the tool."""
+    tool = shutil.which("setpriv")
+    return () if tool is None else (tool, "--pdeathsig", "KILL", "--")
 
 
 class Emulator:
@@ -40,14 +51,16 @@ class Emulator:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the emulator
         try:
             with theirs:
-                self._process = subprocess.Popen(
-                    command,
+                # By a thread that lasts: the emulator dies with whoever started it.
+                self._process = _starter.submit(
+                    subprocess.Popen,
+                    [*_dying_with_its_parent(), *command],
                     stdin=subprocess.DEVNULL,
                     stdout=self._said,
                     stderr=self._said,
                     pass_fds=passed,
                     start_new_session=True,
-                )
+                ).result()
         except OSError as error:
             ours.close()
             self._said.close()
