@@ -27,6 +27,7 @@ VERBS = {
     "reset": "reset a device and show that it boots",
     "console": "show a device's console and give it commands",
     "footprint": "tell what each source file of a firmware takes",
+    "powercut": "cut the power at every flash operation of an update",
     "test": "run the project's own tests",
 }
 EXIT_OK, EXIT_NOT_CONFORMANT, EXIT_USAGE, EXIT_BENCH, EXIT_INCOMPLETE = range(5)

@@ -6,11 +6,11 @@ import contextlib
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rig.errors import BenchError
-from targets.virtual.core import Core, CoreState
+from targets.virtual.core import Core, CoreState, Watchpoint
 from targets.virtual.debug_unit import DebugUnit
 from targets.virtual.emulator import LOCK_UP, PACKAGE, PROGRAM, Emulator
 from targets.virtual.flash_store import FlashStore
@@ -138,6 +138,15 @@ class VirtualBoard:
     def state(self) -> CoreState:
         with self.lock, self._chip():
             return self._core.poll()
+
+    def observe(self, watches: set[Watchpoint], seen: Callable[[Core], None]) -> None:
+        """Have `seen` called before each of these accesses of the core, until power-off.
+
+        The core waits at such an access until somebody asks for its `state` or does anything else
+        with the chip. Raises `BoardOff`.
+        """
+        with self.lock, self._chip():
+            self._core.observe(watches, seen)
 
     # -- inside ----------------------------------------------------------------------------------
 

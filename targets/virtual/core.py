@@ -60,6 +60,10 @@ class Core:
         self.watchpoints: set[Watchpoint] = set()
         self.planted: set[int] = set()
         """Addresses in RAM where the debugger wrote a BKPT instruction."""
+        self.observed: set[Watchpoint] = set()
+        """Accesses that somebody looks at without halting the core."""
+        self.on_observed: Callable[[Core], None] = lambda _: None
+        """Called before each of them is done, the core stopped at its instruction."""
         self._stub = stub
         self._on_hard_fault = on_hard_fault
         self._fault_handler: int | None = None
@@ -136,6 +140,15 @@ class Core:
             else:
                 raise StubRefused(f"registers at {address:#010x} are written as whole words")
 
+    def observe(self, watches: set[Watchpoint], seen: Callable[[Core], None]) -> None:
+        """Have `seen` called before each of these accesses, unseen by the debugger.
+
+        It may read memory and registers. To have none any more, give no watches.
+        """
+        with self._stopped():
+            self.observed, self.on_observed = watches, seen
+            self._arm()
+
     def read_register(self, number: int) -> int:
         with self._stopped():
             return self._stub.read_register(number)
@@ -197,6 +210,10 @@ class Core:
         if stop.asked_for:
             return
         if stop.watched is not None:
+            observed = self._observed_at(stop.watched)
+            if observed is not None:
+                self._show(observed)
+                return
             self._halted(HaltCause.WATCHPOINT)
             return
         pc = self._stub.read_register(PC)
@@ -209,6 +226,23 @@ class Core:
                 self._halted(HaltCause.VECTOR_CATCH)
             return
         self._halted(HaltCause.BREAKPOINT)
+
+    def _observed_at(self, address: int) -> Watchpoint | None:
+        """The observed watchpoint there; one that the debugger has set, too, is the debugger's."""
+        for watch in self.observed - self.watchpoints:
+            if watch[1] <= address < watch[1] + watch[2]:
+                return watch
+        return None
+
+    def _show(self, watch: Watchpoint) -> None:
+        """Let `on_observed` look, then do the access; the core runs on for all others."""
+        self.state = CoreState.HALTED
+        self.on_observed(self)
+        # Only this one is lifted: to lift all would cost several times as much.
+        self._stub.clear_watchpoint(*watch)
+        self._stub.step()
+        self._stub.set_watchpoint(*watch)
+        self.state = CoreState.RUNNING
 
     def _halted(self, cause: HaltCause) -> None:
         self.state, self.cause = CoreState.HALTED, cause
@@ -249,7 +283,7 @@ class Core:
         watches: set[Watchpoint] = set()
         if not disarmed:
             points = self.breakpoints | self.planted | self._trap
-            watches = set(self.watchpoints)
+            watches = self.watchpoints | self.observed
             if self._fault_handler is not None:
                 points.add(self._fault_handler)
         for address in self._set_breakpoints - points:
