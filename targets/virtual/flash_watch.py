@@ -62,6 +62,8 @@ class FlashWatch:
         if not self._failure:
             try:
                 self._board.observe(set(), lambda _: None)
+                # What was written since the last stop.
+                self._compare(self._board.read)
             except (BoardOff, CoreLockedUp) as error:
                 self._failure = str(error)
         if self._failure:
@@ -81,16 +83,16 @@ class FlashWatch:
 
     def _see(self, core: Core) -> None:
         self._seen += 1
-        self._compare(core)
+        self._compare(core.read)
         pc = core.read_register(PC)
         store = word_store(self._instruction(core, pc), core.read_register)
         if store is not None and store[0] in ERASE_REGISTERS:
             self._erased(store[1])
             self._forget(store[1])
 
-    def _compare(self, core: Core) -> None:
+    def _compare(self, read: Callable[[int, int], bytes]) -> None:
         for number, stretch in enumerate(self._stretches):
-            old, new = self._known[number], core.read(stretch.start, len(stretch))
+            old, new = self._known[number], read(stretch.start, len(stretch))
             if old == new:
                 continue
             self._known[number] = new
