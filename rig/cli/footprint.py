@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rig.cli.main import parser
-from rig.errors import UsageError
-from targets.firmware.footprint import FootprintError, footprint, table
+from rig.errors import BenchError, UsageError
+from targets.firmware.footprint import FootprintError, NoSymbolsError, footprint, table
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -16,6 +16,9 @@ def run(arguments: Sequence[str]) -> int:
     elf: Path = options.parse_args(arguments).elf
     try:
         print(table(footprint(elf)))
+    except NoSymbolsError as error:
+        # The right file was named: it is the build that has to change.
+        raise BenchError(str(error)) from None
     except FootprintError as error:
         raise UsageError(str(error)) from None
     return 0

@@ -27,6 +27,10 @@ class FootprintError(Exception):
     """The file cannot be measured; the message says what it is and what to do."""
 
 
+class NoSymbolsError(FootprintError):
+    """It is a firmware, but the build took its symbols away."""
+
+
 @dataclass(frozen=True)
 class SourceSize:
     """Bytes of one source file: `flash` is code and constants, `ram` is what it keeps there."""
@@ -50,7 +54,7 @@ def footprint(elf: Path) -> tuple[SourceSize, ...]:
 def _measure(elf: ELFFile, path: Path) -> tuple[SourceSize, ...]:
     table = elf.get_section_by_name(".symtab")
     if not isinstance(table, SymbolTableSection):
-        raise FootprintError(f"{path}: has no symbols; build it without stripping them")
+        raise NoSymbolsError(f"{path}: has no symbols; build it without stripping them")
     owners = _Owners(elf, table)
     flash: Counter[str] = Counter()
     ram: Counter[str] = Counter()

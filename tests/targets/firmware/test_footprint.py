@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rig.cli.footprint import run
-from rig.errors import UsageError
+from rig.errors import BenchError, UsageError
 from targets.firmware.build import SOURCES, Firmware
 from targets.firmware.elf_content import flash_content
 from targets.firmware.footprint import GLOBAL_SYMBOLS, footprint
@@ -42,18 +42,23 @@ def test_command(firmware: Firmware, capsys: pytest.CaptureFixture[str]) -> None
         (b"", "no sound ELF"),
         (b"\x7fELF" + bytes(60), "no sound ELF"),
         (b"OTIM" * 30, "no sound ELF"),
-        (
-            struct.pack(
-                "<4sBBB9xHHIIIIIHHHHHH", b"\x7fELF", 1, 1, 1, 2, 40, 1, *[0] * 4, 52, *[0] * 5
-            ),
-            "has no symbols",
-        ),
     ],
 )
 def test_what_cannot_be_measured(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "firmware.elf"
     path.write_bytes(content)
     with pytest.raises(UsageError, match=message):
+        run([str(path)])
+
+
+def test_a_stripped_firmware(tmp_path: Path) -> None:
+    """Not the user's mistake: the build must keep the symbols."""
+    path = tmp_path / "firmware.elf"
+    header = struct.pack(
+        "<4sBBB9xHHIIIIIHHHHHH", b"\x7fELF", 1, 1, 1, 2, 40, 1, *[0] * 4, 52, *[0] * 5
+    )
+    path.write_bytes(header)
+    with pytest.raises(BenchError, match="has no symbols"):
         run([str(path)])
 
 
