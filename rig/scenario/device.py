@@ -92,6 +92,7 @@ class Device:
                 look_after=lambda: self._refuse_an_early_end(mark),
             )
         except TraceTimeout:
+            self._refuse_an_early_end(mark)
             raise BenchError(
                 f"the board {self.board.name!r} shows no boot marker within "
                 f"{self.patience_s:g} s after power-on; does its firmware start? Look at its "
