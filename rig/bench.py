@@ -25,7 +25,7 @@ from rig.server import Server, ServerSettings
 from rig.signing import SigningKey
 from rig.trace import Header, Recorder, RecorderSwitch
 from targets.board import Board
-from targets.driver import Connection
+from targets.driver import Capability, Connection
 from targets.drivers import open_driver
 
 
@@ -94,6 +94,18 @@ class Bench:
         self.driver = open_driver(self.board, root, self._recorder)
         self._server.gateway.before_open = self._catch_up_console
         self._stack.callback(lambda: self.driver.close())
+        if {Capability.FLASH, Capability.READ_SLOTS} <= self.driver.capabilities:
+            self._flash_once()
+
+    def _flash_once(self) -> None:
+        """A device that cannot be flashed is told before anything is judged.
+
+        What all scenarios share, the boot loader for one, is then in flash from the first one on.
+        """
+        images = ImageMaker(image_source(self.board), itertools.count())
+        factory = images.make(self.board.image.factory_version)
+        self.driver.provision(factory.content, self._connection_of(self.board.thing))
+        self.driver.power_off()
 
     def _catch_up_console(self) -> None:
         """Where the console is a pipe: others are read every few milliseconds."""

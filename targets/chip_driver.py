@@ -89,8 +89,7 @@ class ChipDriver(ABC):
         self._refuse_while_running("provision")
         wanted = pieces(self._board, factory_image, connection)
         session = self._hold()
-        for piece in wanted:
-            self._put(session, piece)
+        self._put(session, wanted)
         if self._board.flash.provision:
             self._tell_by_command(connection)
         self._connection = connection
@@ -119,28 +118,36 @@ class ChipDriver(ABC):
         places["signer"] = str(connection.signer_keys[0]) if connection.signer_keys else ""
         run_tool(self.name, "flash.provision", flash.provision, places, flash.provision_time_s)
 
-    def _put(self, session: ChipSession, piece: Piece) -> None:
-        """Bring one piece into flash unless it is there already; read back in any case."""
+    def _put(self, session: ChipSession, wanted: Sequence[Piece]) -> None:
+        """Bring pieces into flash unless they are there already; read back in any case."""
         size = self._board.flash.sector_size
         if not session.can_read:
-            session.program([piece])
-            record_flash(self._recorder, piece, sectors=-(-len(piece.content) // size))
+            for piece in wanted:
+                session.program([piece])
+                record_flash(self._recorder, piece, sectors=-(-len(piece.content) // size))
             return
-        present = session.read(piece.address, len(piece.content))
-        changes = sectors_to_change(piece, present, size)
-        if changes:
-            session.program(changes)
-            # What lies before and behind was read a moment ago, and was right.
-            written = stretch_of(piece, changes)
-            present = session.read(written.address, len(written.content))
-            wrong = sectors_to_change(written, present, size)
-            if wrong:
-                raise BenchError(
-                    f"device {self.name!r}: {piece.what}: flash differs from what was written, "
-                    f"first in the sector at {wrong[0].address:#010x}; is flash.slots right, "
-                    "is the chip worn or protected?"
-                )
-        record_flash(self._recorder, piece, sectors=len(changes))
+        changes = [
+            sectors_to_change(piece, session.read(piece.address, len(piece.content)), size)
+            for piece in wanted
+        ]
+        if any(changes):
+            # All in one: to load and start a flash algorithm takes longer than to erase a sector.
+            session.program([sector for sectors in changes for sector in sectors])
+        for piece, sectors in zip(wanted, changes, strict=True):
+            if sectors:
+                self._check_written(session, stretch_of(piece, sectors))
+            record_flash(self._recorder, piece, sectors=len(sectors))
+
+    def _check_written(self, session: ChipSession, written: Piece) -> None:
+        """What lies before and behind was read before, and was right."""
+        present = session.read(written.address, len(written.content))
+        wrong = sectors_to_change(written, present, self._board.flash.sector_size)
+        if wrong:
+            raise BenchError(
+                f"device {self.name!r}: {written.what}: flash differs from what was written, "
+                f"first in the sector at {wrong[0].address:#010x}; is flash.slots right, "
+                "is the chip worn or protected?"
+            )
 
     # -- power -----------------------------------------------------------------------------------
 

@@ -99,8 +99,7 @@ class Core:
         if self.cause in (HaltCause.BREAKPOINT, HaltCause.WATCHPOINT, HaltCause.VECTOR_CATCH):
             self._step_unhindered()
         self.state, self.cause = CoreState.RUNNING, None
-        self._watch_for_hard_fault()
-        self._trap = self._return_trap()
+        self._look_where_it_may_stop()
         self._arm()
         self._stub.go()
 
@@ -258,19 +257,18 @@ class Core:
         self._stub.step()
         self._arm()
 
-    def _watch_for_hard_fault(self) -> None:
-        handler = int.from_bytes(self._stub.read(VECTOR_HARD_FAULT, 4), "little")
-        self._fault_handler = handler & ~1
+    def _look_where_it_may_stop(self) -> None:
+        """The entry of the hard fault's handler, and where a called function returns to.
 
-    def _return_trap(self) -> frozenset[int]:
-        """Where a function that the debugger calls returns to, if that is a BKPT instruction.
-
-        In the emulator BKPT does not halt: it escalates to a hard fault.
+        A debugger has a function return to a BKPT instruction, which in the emulator does not
+        halt: it escalates to a hard fault.
         """
         target = self._stub.read_register(LR) & ~1
-        if in_ram(target) and self._stub.read(target, 2)[1] == BKPT:
-            return frozenset({target})
-        return frozenset()
+        wanted = [VECTOR_HARD_FAULT, target & ~3] if in_ram(target) else [VECTOR_HARD_FAULT]
+        handler, *words = self._stub.read_words(wanted)
+        self._fault_handler = handler & ~1
+        planted = any(word >> 8 * (target & 2) + 8 & 0xFF == BKPT for word in words)
+        self._trap = frozenset({target}) if planted else frozenset()
 
     def _note_planted(self, address: int, content: bytes) -> None:
         self.planted -= set(range(address, address + len(content)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -59,6 +59,10 @@ class GdbStub:
         self._received = b""
         # Acknowledgements go along with the next packet: alone, each wakes the emulator once more.
         self._owed = b""
+        self._registers: dict[int, int] = {}
+        """What is known of the stopped core's registers."""
+        self._unsent: dict[int, int] = {}
+        """Registers that were written and go to the stub when the core runs."""
         # Without its description of the registers having been read, the stub has no p and P.
         self.ask("qSupported:xmlRegisters=arm")
         self.ask("qXfer:features:read:target.xml:0,ffb")
@@ -83,11 +87,20 @@ class GdbStub:
         ]
         self._all_checked(packets)
 
+    def read_words(self, addresses: Sequence[int]) -> list[int]:
+        """Single words in one exchange. Raises `StubRefused` where there is no memory."""
+        answers = self._all_checked([f"m{address:x},4" for address in addresses])
+        return [_word(answer) for answer in answers]
+
     def read_register(self, number: int) -> int:
-        return int.from_bytes(bytes.fromhex(self._checked(f"p{number:x}")), "little")
+        """A register of the stopped core; each is asked for once a stop."""
+        if number not in self._registers:
+            self._registers[number] = _word(self._checked(f"p{number:x}"))
+        return self._registers[number]
 
     def write_register(self, number: int, value: int) -> None:
-        self._checked(f"P{number:x}={value.to_bytes(4, 'little').hex()}")
+        """Done when the core next runs: nobody else could see it before."""
+        self._registers[number] = self._unsent[number] = value
 
     # -- what stops the core -----------------------------------------------------------------
 
@@ -106,6 +119,7 @@ class GdbStub:
     # -- running -----------------------------------------------------------------------------
 
     def go(self) -> None:
+        self._hand_over_registers()
         self._send("c")
 
     def interrupt(self) -> Stop:
@@ -115,6 +129,7 @@ class GdbStub:
 
     def step(self) -> Stop:
         """Execute one instruction, interrupts held off. A core that sleeps is stopped again."""
+        self._hand_over_registers()
         self._send("s")
         if self.has_stopped(within_s=1.0):
             return self._wait_stop()
@@ -137,9 +152,20 @@ class GdbStub:
 
     def reset(self) -> None:
         """Reset the whole chip; the core stays stopped before its first instruction."""
+        self._registers.clear()
+        self._unsent.clear()
         answer = self.ask("qRcmd," + b"system_reset".hex())
         while answer != "OK":
             answer = self._answer()
+
+    def _hand_over_registers(self) -> None:
+        packets = [
+            f"P{number:x}={value.to_bytes(4, 'little').hex()}"
+            for number, value in self._unsent.items()
+        ]
+        self._registers.clear()
+        self._unsent.clear()
+        self._all_checked(packets)
 
     # -- packets -----------------------------------------------------------------------------
 
@@ -150,8 +176,7 @@ class GdbStub:
     def _all_checked(self, packets: list[str]) -> list[str]:
         """The answers to several packets, of which WINDOW are under way at a time."""
         answers: list[str] = []
-        for packet in packets[:WINDOW]:
-            self._send(packet)
+        self._send(*packets[:WINDOW])
         for number in range(len(packets)):
             answers.append(self._answer())
             if number + WINDOW < len(packets):
@@ -178,9 +203,9 @@ class GdbStub:
             if answer[:1] in ("W", "X"):
                 raise StubGone("the emulator says that it ends")
 
-    def _send(self, packet: str) -> None:
-        body = packet.encode("ascii")
-        self._transmit(b"$%s#%02x" % (body, sum(body) & 0xFF))
+    def _send(self, *packets: str) -> None:
+        bodies = [packet.encode("ascii") for packet in packets]
+        self._transmit(b"".join(b"$%s#%02x" % (body, sum(body) & 0xFF) for body in bodies))
 
     def _transmit(self, data: bytes) -> None:
         owed, self._owed = self._owed, b""
@@ -209,6 +234,10 @@ class GdbStub:
             raise StubGone("the emulator closed its connection")
         # An acknowledgement says nothing that an answer does not say.
         self._received = (self._received + received).lstrip(b"+")
+
+
+def _word(answer: str) -> int:
+    return int.from_bytes(bytes.fromhex(answer), "little")
 
 
 def _pieces(address: int, length: int) -> Iterator[tuple[int, int]]:
