@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from agent.app import run_image
+from agent.app import Alteration, run_image
 from agent.config import AgentConfig, ConfigError, load_config
 from agent.connection import make_client
-from agent.faults import UnknownFaultError, boot_plan, check_faults
 from agent.platform.boot_loader import BootError, BootLoader
+from agent.platform.boot_plan import Planner, plan_boot
 from agent.platform.filesystem import OsFilesystem
 
 EXIT_UNUSABLE = 2
@@ -27,18 +28,30 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         config = load_config(options.config)
-        check_faults(config.faults)
+        alter, plan = _with_faults(config.faults) if config.faults else (None, plan_boot)
         _check_tls(config)
         BootLoader(
             config.root,
             OsFilesystem(),
             config.declares.trial_time_s,
-            partial(run_image, config),
-            boot_plan(config.faults),
+            partial(run_image, config, alter),
+            plan,
         ).run()
-    except (ConfigError, UnknownFaultError, BootError) as error:
+    except (ConfigError, BootError) as error:
         return _complain(str(error))
     return 0
+
+
+def _with_faults(names: Sequence[str]) -> tuple[Alteration, Planner]:
+    """The agent broken on purpose, and its boot loader. Raises :class:`ConfigError`."""
+    # For a broken agent alone: all others start sooner without.
+    from agent.faults import UnknownFaultError, alteration, boot_plan, check_faults
+
+    try:
+        check_faults(names)
+    except UnknownFaultError as error:
+        raise ConfigError(str(error)) from None
+    return alteration(names), boot_plan(names)
 
 
 def _check_tls(config: AgentConfig) -> None:

@@ -18,7 +18,6 @@ from agent.agent import OtaAgent, ota_err_text
 from agent.config import AgentConfig
 from agent.connection import Connection, make_client
 from agent.console import CommandReader, say
-from agent.faults import Parts, apply_faults
 from agent.http import HttpDownload
 from agent.machine.ports import EventData, JobRecord
 from agent.machine.settings import DataProtocol, MachineSettings
@@ -98,10 +97,6 @@ class Application:
             timers=self.timers,
             on_queued=self._wake,
             on_state=lambda old, new: say(f"ota: state {old.text} -> {new.text}"),
-        )
-        apply_faults(
-            config.faults,
-            Parts(self.agent.machine, self.platform, self.mqtt, self.agent, self.connection),
         )
 
     # -- the loop -------------------------------------------------------------------------------
@@ -336,12 +331,19 @@ def claim_blink_job(record: JobRecord) -> None:
         record.reason, record.sub_reason = JobReason.ACCEPTED, times
 
 
-def run_image(config: AgentConfig, boot: Boot) -> int:
+Alteration = Callable[[Application], None]
+"""What is done to a freshly made application before it runs."""
+
+
+def run_image(config: AgentConfig, alter: Alteration | None, boot: Boot) -> int:
     """What the boot loader starts: the image in the slot, as its header says it behaves.
 
     Returns the exit status of the image's process.
     """
     if Behaviour(boot.header.behaviour) is Behaviour.CRASH:
         return EXIT_CRASH
-    Application(config, boot).run()
+    application = Application(config, boot)
+    if alter is not None:
+        alter(application)
+    application.run()
     return 0

@@ -7,7 +7,8 @@ that run the agent without being part of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from agent.faults import (
     blocks,
@@ -25,15 +26,18 @@ from agent.faults import (
     transfer,
     trust,
 )
-from agent.faults.seams import Fault, Parts, Plan
-from agent.platform.boot_plan import plan_boot
+from agent.faults.seams import Fault, Parts
+from agent.platform.boot_plan import Planner, plan_boot
+
+if TYPE_CHECKING:
+    from agent.app import Application
 
 __all__ = [
     "FAULTS",
     "Fault",
     "Parts",
     "UnknownFaultError",
-    "apply_faults",
+    "alteration",
     "boot_plan",
     "check_faults",
 ]
@@ -72,15 +76,20 @@ def check_faults(names: Sequence[str]) -> None:
             raise UnknownFaultError(f"unknown fault {name!r}; known: {', '.join(sorted(FAULTS))}")
 
 
-def apply_faults(names: Sequence[str], parts: Parts) -> None:
-    """Break a freshly made agent in the named ways."""
-    for name in names:
-        apply = FAULTS[name].apply
-        if apply is not None:
-            apply(parts)
+def alteration(names: Sequence[str]) -> Callable[[Application], None]:
+    """Breaks a freshly made agent in the named ways."""
+
+    def alter(app: Application) -> None:
+        parts = Parts(app.agent.machine, app.platform, app.mqtt, app.agent, app.connection)
+        for name in names:
+            apply = FAULTS[name].apply
+            if apply is not None:
+                apply(parts)
+
+    return alter
 
 
-def boot_plan(names: Sequence[str]) -> Plan:
+def boot_plan(names: Sequence[str]) -> Planner:
     """The boot loader's decision, right or wrong."""
     plans = [FAULTS[name].plan for name in names]
     return next((plan for plan in plans if plan is not None), plan_boot)

@@ -18,8 +18,7 @@ import cbor2
 from agent.machine.machine import Machine, Step
 from agent.machine.ports import EventData, JobAnswer, StreamMessage
 from agent.platform.ab_platform import AbPlatform
-from agent.platform.boot_plan import BootPlan
-from agent.platform.boot_state import BootState
+from agent.platform.boot_plan import Planner
 from agent.protocol.codes import OtaErr
 from agent.protocol.transitions import Handler
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Send = Callable[[str, bytes, int], bool]
 Publish = Callable[[Send, str, bytes, int], bool]
-Plan = Callable[[BootState, bool], BootPlan]
 Table = dict[str, Any]
 
 TERMINAL = (b'"FAILED"', b'"SUCCEEDED"', b'"REJECTED"')
@@ -67,7 +65,7 @@ class Fault:
     breaks: tuple[str, ...]
     scenarios: tuple[str, ...]
     apply: Apply | None = None
-    plan: Plan | None = None
+    plan: Planner | None = None
     declares: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -76,7 +74,7 @@ def fault(
     breaks: str,
     scenarios: str,
     *applies: Apply,
-    plan: Plan | None = None,
+    plan: Planner | None = None,
     **declares: float,
 ) -> Fault:
     """A row of a table: ``breaks`` and ``scenarios`` are words, ``breaks`` without ``OTA-``."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.console import say
-from agent.platform.boot_plan import BootPlan, plan_boot
+from agent.platform.boot_plan import Planner, plan_boot
 from agent.platform.boot_state import BootState, BootStateError, BootStateStore, TrialPhase
 from agent.platform.filesystem import Filesystem
 from agent.platform.image_check import header_of
@@ -60,9 +60,7 @@ class Stopped(Exception):  # noqa: N818 - a request, not an error
     """The boot loader was told to stop."""
 
 
-def choose_boot(
-    store: BootStateStore, plan: Callable[[BootState, bool], BootPlan] = plan_boot
-) -> Boot:
+def choose_boot(store: BootStateStore, plan: Planner = plan_boot) -> Boot:
     """Decide, store and announce the next boot. Raises :class:`BootError`."""
     root = store.root
     try:
@@ -116,7 +114,7 @@ class BootLoader:
         fs: Filesystem,
         trial_time_s: float,
         run_image: Callable[[Boot], int],
-        plan: Callable[[BootState, bool], BootPlan] = plan_boot,
+        plan: Planner = plan_boot,
     ) -> None:
         """``run_image`` runs in the child process and returns its exit status."""
         self._store = BootStateStore(root, fs)

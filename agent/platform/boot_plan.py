@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agent.platform.boot_state import BootState, Trial, TrialPhase
@@ -19,6 +20,10 @@ class BootPlan:
     trial: bool
     store: BootState | None = None
     rolled_back: Slot | None = None
+
+
+Planner = Callable[[BootState, bool], BootPlan]
+"""Decides by the stored record and whether the trial's image is intact."""
 
 
 def plan_boot(state: BootState, trial_image_intact: bool = True) -> BootPlan:

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.backends import default_backend
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -41,6 +40,9 @@ def load_signer_key(path: Path) -> ec.EllipticCurvePublicKey | None:
         key: object
         pem = path.read_bytes()
         if b"BEGIN CERTIFICATE" in pem:
+            # A device that is given bare keys starts sooner without.
+            from cryptography import x509
+
             key = x509.load_pem_x509_certificate(pem).public_key()
         else:
             key = load_pem_public_key(pem)
