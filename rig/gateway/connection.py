@@ -44,7 +44,7 @@ class Host(Protocol):
     def leave(self, connection: DeviceConnection) -> None:
         """The connection and its link to the broker are gone."""
 
-    def notify(self, notification: Notification) -> None: ...
+    def pass_on(self, notification: Notification) -> None: ...
 
     def miss_broker(self, error: BenchError) -> None: ...
 
@@ -108,6 +108,10 @@ class DeviceConnection(asyncio.Protocol):
         thing = self.thing
         if self._alive and thing is not None and not self._may_connect(thing):
             self.close(f"it may be {thing} no more")
+
+    def holds_back(self, notification: Notification) -> bool:
+        """Whether it keeps the news and passes it on in its turn."""
+        return self._alive and self._session.holds_back(notification)
 
     def release(self, name: str) -> None:
         """Let go what a fault of this name holds back, in its order."""
@@ -287,7 +291,7 @@ class DeviceConnection(asyncio.Protocol):
                 case acts.Ask():
                     self._perform(self._ask(act))
                 case acts.Notify(notification):
-                    self._host.notify(notification)
+                    self._host.pass_on(notification)
                 case acts.OpenBroker():
                     self._opening = self._loop.create_task(self._open(act))
                 case acts.Close(reason, graceful):

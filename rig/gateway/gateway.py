@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Coroutine
 
 from rig.errors import BenchError, UsageError
+from rig.gateway import policy
 from rig.gateway.connection import DeviceConnection
 from rig.gateway.faults import FaultPlan
 from rig.gateway.publisher import Publisher
@@ -155,6 +156,13 @@ class Gateway:
             del self._seats[connection.thing]
 
     def notify(self, notification: Notification) -> None:
+        """Publish news of a thing, in turn with what its device has brought about."""
+        connection = self._seats.get(policy.thing_of(notification.topic) or "")
+        if connection is None or not connection.holds_back(notification):
+            self.pass_on(notification)
+
+    def pass_on(self, notification: Notification) -> None:
+        """See `Host`."""
         self._publisher.publish(notification.topic, notification.payload)
 
     def fail(self, error: Exception) -> None:

@@ -37,6 +37,12 @@ class PublishDecision(Enum):
     REFUSE = "drop the connection"
 
 
+def thing_of(topic: str) -> str | None:
+    """The thing that a reserved topic is about; None for any other topic."""
+    reserved = parse_reserved(topic)
+    return None if reserved is None else reserved.thing
+
+
 def decide_publish(thing: str, topic: str) -> PublishDecision:
     """A4, A5, A8: requests below the own prefix, nothing else that begins with `$`."""
     if not topic.startswith("$"):

@@ -211,6 +211,15 @@ class Session:
         if not self._subscribing:
             yield from self._flush_news()
 
+    def holds_back(self, notification: Notification) -> bool:
+        """Whether news from elsewhere waits here, behind the device's own (see `_flush_news`).
+
+        Else a job made after a device's report would be told before what the report brought about.
+        """
+        if self._subscribing:
+            self._late_news.append(notification)
+        return bool(self._subscribing)
+
     def _flush_news(self) -> Iterator[Act]:
         """The news waits for subscriptions on their way: they take another path to the broker
         than it does, and the device asked for them first."""

@@ -107,6 +107,17 @@ def test_news_waits_for_every_suback_and_goes_out_at_the_end_at_the_latest() -> 
     assert list(session.end()) == []
 
 
+def test_news_from_elsewhere_waits_behind_the_devices_own() -> None:
+    session = an_open_session()
+    later = Notification("later", b"")
+    assert not session.holds_back(later)
+    device(session, Subscribe(1, (("a", 1),)))
+    list(session.answer(REQUEST, Outcome((), (NEWS,))))
+    assert session.holds_back(later)
+    assert broker(session, Suback(1, (1,)))[1:] == [Notify(NEWS), Notify(later)]
+    assert not session.holds_back(later)
+
+
 def test_acknowledgements_of_deliveries_reach_the_broker_and_no_others() -> None:
     session = an_open_session()
     list(session.answer(REQUEST, Outcome((Reply("r", b""),))))
