@@ -162,6 +162,8 @@ def main() -> int:
                     options.board,
                     "--out",
                     f"{directory}/report",
+                    "--devices",
+                    "1",
                     *for_pytest,
                 ),
             ],

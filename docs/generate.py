@@ -32,11 +32,13 @@ ROOMS = {
     "rig.board_checks": "rig: bench, run, scenario, cli",
     "rig.by_hand": "rig: bench, run, scenario, cli",
     "rig.cli": "rig: bench, run, scenario, cli",
+    "rig.lanes": "rig: bench, run, scenario, cli",
     "rig.mutants": "rig: bench, run, scenario, cli",
     "rig.powercut": "rig: bench, run, scenario, cli",
     "rig.pytest_plugin": "rig: bench, run, scenario, cli",
     "rig.run": "rig: bench, run, scenario, cli",
     "rig.scenario": "rig: bench, run, scenario, cli",
+    "rig.side_by_side": "rig: bench, run, scenario, cli",
     "targets": "targets",
     "conformance": "conformance",
 }

@@ -38,6 +38,10 @@ class Interruption:
         if self._asked:
             raise KeyboardInterrupt
 
+    def answered(self) -> None:
+        """Whoever got `KeyboardInterrupt` does what was asked for, and waits for its end."""
+        self._asked = False
+
     @contextmanager
     def allowed(self) -> Iterator[None]:
         """Within this a signal raises `KeyboardInterrupt` at once, in the main thread."""

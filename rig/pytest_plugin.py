@@ -19,10 +19,12 @@ from rig.bench import Bench, BenchOptions
 from rig.case import CaseOutcome, CaseResult
 from rig.errors import BenchError, OtarigError, UsageError
 from rig.judge.catalogue import Profile
+from rig.lanes import devices_of
 from rig.run import Run, RunOptions
 from rig.scenario import Cloud, Device, Scenario
 from rig.scenario.device import DeviceFailure
 from rig.scenario.scenario import RuleBroken
+from rig.side_by_side import CASE, SideBySide
 from targets.board import load_board
 from targets.driver import Capability
 
@@ -31,7 +33,6 @@ NO_BOARD = "name the board to certify: --board reference, or a board file"
 NOTHING_RAN = (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED)
 CUT_SHORT = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 GOOD_CASE = "good-case"
-CASE = pytest.StashKey[CaseResult]()
 NEEDS = {
     "needs_commands": (Capability.COMMANDS, "the board's application takes no commands"),
     "needs_platform_faults": (
@@ -49,6 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--out", type=Path, default=None, help="directory for the report")
     group.addoption("--broker", default=None, help="a broker to use, mqtt://host:port")
     group.addoption("--transport", default=None, choices=["tls", "plain"])
+    group.addoption("--devices", type=int, default=None, help="devices tested side by side")
     group.addoption("--repeat", type=int, default=1, help="run every scenario so many times")
     group.addoption("--waivers", type=Path, default=None, help="a TOML file of waivers")
     group.addoption("--sign-key", type=Path, default=None, help="a PEM key to sign with")
@@ -66,8 +68,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.getoption("--board"):
         return
     try:
-        config.stash[RUN] = Run(
-            board=load_board(config.getoption("--board")),
+        board = load_board(config.getoption("--board"))
+        devices = devices_of(
+            board, config.getoption("--devices"), own_broker=config.getoption("--broker") is None
+        )
+        run = config.stash[RUN] = Run(
+            board=board,
             bench=BenchOptions(
                 broker=config.getoption("--broker"), transport=config.getoption("--transport")
             ),
@@ -81,6 +87,8 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
+    if devices > 1 and not config.getoption("usepdb"):
+        config.pluginmanager.register(SideBySide(run, devices))
 
 
 @pytest.hookimpl(trylast=True)  # After the scenario's own parameters, so that its attempts follow.
@@ -198,13 +206,14 @@ def device(scenario: Scenario) -> Device:
 
 @pytest.fixture(scope="session")
 def good_case(bench: Bench, request: pytest.FixtureRequest) -> None:
-    """Shows, once in a run, that a good update works on this device at all.
+    """Shows, once for a device, that a good update works on it at all.
 
     A refusal says nothing of a device that refuses everything.
     """
     run: Run = request.config.stash[RUN]
     story = inspect.getdoc(good_case.__wrapped__) or ""  # type: ignore[attr-defined]
-    case = run.cases[GOOD_CASE] = CaseResult(GOOD_CASE, story, ())
+    name = f"{GOOD_CASE}-{run.lane + 1}" if run.lane else GOOD_CASE
+    case = run.cases[name] = CaseResult(name, story, ())
     started = time.monotonic()
     try:
         with bench.scenario(case.name) as opened:

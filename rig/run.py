@@ -56,11 +56,13 @@ class Run:
         """What the user gave that no bench can be made of; there is no verdict then."""
         self.left_out: list[CaseResult] = []
         """Scenarios that exist and were not selected."""
+        self.lane: int | None = None
+        """Which of several devices side by side this process has; None where there is one."""
+        self.bench_errors: list[str] = []
         self._options = bench
         self.profile = Profile(options.profile)
         self._strict = options.strict
         self._catalogue = default_catalogue()
-        self._bench_errors: list[str] = []
         self._started = datetime.now(UTC)
         today = self._started.astimezone().date()
         self._waivers = (
@@ -77,7 +79,8 @@ class Run:
         """The bench for all cases; its failures become the run's."""
         bench = Bench(self.board, self._options)
         try:
-            self._make_directory()
+            if self.lane is None:
+                self.make_directory()
             bench.open()
             try:
                 yield bench
@@ -87,10 +90,10 @@ class Run:
             self.refusal = str(error)
             raise
         except BenchError as error:
-            self._bench_errors.append(str(error))
+            self.bench_failed(str(error))
             raise
 
-    def _make_directory(self) -> None:
+    def make_directory(self) -> None:
         """Only now, so that a run that never begins leaves nothing; raises `UsageError`."""
         traces = self.out / "traces"
         try:
@@ -106,6 +109,12 @@ class Run:
                 f"cannot make the report directory {self.out}: {error.strerror}; "
                 "name another with --out"
             ) from None
+
+    def bench_failed(self, why: str) -> str:
+        """Remember a failure of the bench; the same one of two devices once. Returns `why`."""
+        if why not in self.bench_errors:
+            self.bench_errors.append(why)
+        return why
 
     def trace_file(self, case_name: str) -> Path:
         return self.out / "traces" / f"{case_name}.jsonl"
@@ -136,7 +145,7 @@ class Run:
             self._catalogue,
             self.profile,
             cases,
-            bench_errors=self._bench_errors,
+            bench_errors=self.bench_errors,
             interrupted=interrupted,
             strict=self._strict,
             left_out=self.left_out,
@@ -148,7 +157,7 @@ class Run:
             "thing": self.board.thing,
             "declares": self.board.declares.model_dump(mode="json"),
         }
-        self._make_directory()
+        self.make_directory()
         try:
             self.document = write_report(
                 self.out,

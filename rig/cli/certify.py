@@ -109,6 +109,12 @@ def _parser() -> argparse.ArgumentParser:
         "--broker", metavar="URL", help="a broker to use, mqtt://host:port; default: one of its own"
     )
     words.add_argument("--transport", choices=["tls", "plain"], help="default: the board's")
+    words.add_argument(
+        "--devices",
+        type=int,
+        metavar="N",
+        help="devices tested side by side; default: one a core, if the device is a program",
+    )
     words.add_argument("--json", action="store_true", help="one JSON object on standard output")
     words.epilog = "What else is given goes to pytest, for example `-k signature`."
     return words
@@ -127,6 +133,8 @@ def _pytest_words(options: argparse.Namespace) -> list[str]:
         words += ["--sign-key", str(options.sign_key)]
     if options.broker:
         words += ["--broker", options.broker]
+    if options.devices is not None:
+        words += ["--devices", str(options.devices)]
     if options.transport:
         words += ["--transport", options.transport]
     if options.strict:

@@ -13,10 +13,11 @@ from rig.interruption import interruption
 from rig.judge import Outcome
 from rig.judge.catalogue import Level
 from rig.judge.command import printable
-from rig.pytest_plugin import CASE, RUN
+from rig.pytest_plugin import RUN
 from rig.report.caveat import Caveat
 from rig.report.verdict import BENCH_REASON, RunVerdict
 from rig.run import Run
+from rig.side_by_side import CASE
 
 SIGNS = {
     CaseOutcome.PASSED: "[green]✓[/]",
@@ -76,7 +77,12 @@ class Progress:
             f"{len(selected)} scenarios, report in {escape(str(self.run.out))}",
             soft_wrap=True,
         )
-        self._bar = Bar(
+        self._cases = {
+            item.nodeid: item.stash[CASE] for item in session.items if CASE in item.stash
+        }
+
+    def _begin_bar(self) -> Bar:
+        bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
@@ -84,20 +90,22 @@ class Progress:
             console=self._console,
             transient=True,
         )
-        self._bar.start()
-        self._task = self._bar.add_task("starting", total=len(selected))
+        bar.start()
+        self._task = bar.add_task("starting", total=len(self._cases))
+        return bar
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        if self._bar is not None:
-            self._bar.update(self._task, description=escape(nodeid.rpartition("::")[2]))
+        if self.run is None or self.run.lane is not None:
+            # Another process has the terminal.
+            return
+        if self._bar is None:
+            self._bar = self._begin_bar()
+        self._bar.update(self._task, description=escape(nodeid.rpartition("::")[2]))
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
-        result = yield
-        if CASE in item.stash and self._bar is not None:
-            self._show(item.stash[CASE])
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        if self._bar is not None and nodeid in self._cases:
+            self._show(self._cases[nodeid])
             self._bar.advance(self._task)
-        return result
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:

@@ -13,7 +13,8 @@ from rig.case import CaseOutcome
 from rig.judge import Outcome
 from rig.mutants.mutant import Mutant
 from rig.mutants.trial import MISSING, Trial
-from rig.pytest_plugin import CASE, RUN
+from rig.pytest_plugin import RUN
+from rig.side_by_side import CASE
 
 GOOD_CASE_FIXTURE = "good_case"
 

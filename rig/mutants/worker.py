@@ -45,6 +45,7 @@ def _pytest(out: Path, loop: MutantLoop) -> int:
     words = [str(SUITE), f"--rootdir={SUITE.parent}", "--import-mode=importlib", "-s", "-q"]
     words += ["-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:timeout", "-p", "no:xdist"]
     words += ["--board", "reference", "--profile", "full", "--out", str(out)]
+    words += ["--devices", "1"]
     return int(pytest.main(words, plugins=[loop]))
 
 

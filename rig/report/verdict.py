@@ -159,11 +159,7 @@ def decide(
         if case.outcome is CaseOutcome.FAILED and not _is_waived(case, waived)
     ]
     errors = [f"{BENCH_REASON}{message}" for message in bench_errors]
-    errors += [
-        f"{BENCH_REASON}case {case.name}: {case.message}"
-        for case in cases
-        if case.outcome is CaseOutcome.ERROR
-    ]
+    errors += _case_errors(cases)
     missing = [
         f"{result.requirement.id} {result.word}: {result.why}"
         for result in bound
@@ -207,6 +203,18 @@ def decide(
 def _is_waived(case: CaseResult, waived: Mapping[str, Waiver]) -> bool:
     """Whether all that the failed case is there for is waived."""
     return bool(case.requirements) and waived.keys() >= set(case.requirements)
+
+
+def _case_errors(cases: Sequence[CaseResult]) -> list[str]:
+    """One reason for each kind of trouble, however many devices side by side have it."""
+    names: dict[str, list[str]] = {}
+    for case in cases:
+        if case.outcome is CaseOutcome.ERROR:
+            names.setdefault(case.message, []).append(case.name)
+    return [
+        f"{BENCH_REASON}case{'s' * (len(having) > 1)} {', '.join(having)}: {message}"
+        for message, having in names.items()
+    ]
 
 
 def _failure(case: CaseResult) -> str:
