@@ -32,6 +32,7 @@ ROOMS = {
     "rig.board_checks": "rig: bench, run, scenario, cli",
     "rig.by_hand": "rig: bench, run, scenario, cli",
     "rig.cli": "rig: bench, run, scenario, cli",
+    "rig.compare": "rig: bench, run, scenario, cli",
     "rig.lanes": "rig: bench, run, scenario, cli",
     "rig.mutants": "rig: bench, run, scenario, cli",
     "rig.powercut": "rig: bench, run, scenario, cli",

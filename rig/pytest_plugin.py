@@ -25,7 +25,7 @@ from rig.scenario import Cloud, Device, Scenario
 from rig.scenario.device import DeviceFailure
 from rig.scenario.scenario import RuleBroken
 from rig.side_by_side import CASE, SideBySide
-from targets.board import load_board
+from targets.board import in_place_of, load_board
 from targets.driver import Capability
 
 RUN = pytest.StashKey[Run]()
@@ -46,6 +46,7 @@ NEEDS = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("otarig", "conformance of a device")
     group.addoption("--board", help="the board to certify: a name or a board file")
+    group.addoption("--like", help="another board, whose place it takes: a name or a board file")
     group.addoption("--profile", default="core", choices=["core", "full"])
     group.addoption("--out", type=Path, default=None, help="directory for the report")
     group.addoption("--broker", default=None, help="a broker to use, mqtt://host:port")
@@ -69,6 +70,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     try:
         board = load_board(config.getoption("--board"))
+        if config.getoption("--like"):
+            board = in_place_of(board, load_board(config.getoption("--like")))
         devices = devices_of(
             board, config.getoption("--devices"), own_broker=config.getoption("--broker") is None
         )

@@ -159,6 +159,21 @@ def load_board(name_or_file: str) -> Board:
     return parse_board(table, str(path))
 
 
+def in_place_of(board: Board, other: Board) -> Board:
+    """The board as it would be in the place of another: its thing, declaration, images and jobs.
+
+    Only a device can be that which takes any image of the reference format and any declaration,
+    as the reference agent does. Raises `UsageError` for others.
+    """
+    if board.driver != "process":
+        raise UsageError(
+            f"board {board.name!r} cannot stand in for {other.name!r}: its firmware is what it is; "
+            "only a device that is a program, as the reference agent, takes on a declaration"
+        )
+    taken = ("thing", "product", "transport", "image", "declares", "custom_job")
+    return board.model_copy(update={name: getattr(other, name) for name in taken})
+
+
 def parse_board(table: dict[str, Any], source: str) -> Board:
     """Validate a parsed board file; `source` names it in the `UsageError`."""
     try:

@@ -20,7 +20,7 @@ from rig.cli.terminal import TerminalConsole
 from rig.errors import UsageError
 from rig.interruption import interruption
 from rig.judge.catalogue import DEFAULT_FILE
-from targets.board import load_board
+from targets.board import in_place_of, load_board
 
 SUITE = DEFAULT_FILE.parent
 DEFAULT_BOARD = "microbit-v1-virtual"
@@ -36,6 +36,8 @@ PYTEST_WORDS = (
 def run(arguments: Sequence[str]) -> int:
     options, for_pytest = _parser().parse_known_args(arguments)
     board = load_board(options.board)  # A mistake in it is told at once, in one line.
+    if options.like:
+        board = in_place_of(board, load_board(options.like))
     if not options.list:
         ensure_board_needs(board)
     console = TerminalConsole(file=sys.stderr if options.json else sys.stdout, highlight=False)
@@ -89,6 +91,11 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT_BOARD,
         help=f"a board's name or a board file; default: {DEFAULT_BOARD}",
     )
+    words.add_argument(
+        "--like",
+        metavar="BOARD",
+        help="take another board's place: its declaration and its images; for the reference agent",
+    )
     words.add_argument("--profile", default="core", choices=["core", "full"])
     words.add_argument("--out", type=Path, metavar="DIR", help="directory for the report")
     words.add_argument("--list", action="store_true", help="list the scenarios and stop")
@@ -133,6 +140,8 @@ def _pytest_words(options: argparse.Namespace) -> list[str]:
         words += ["--sign-key", str(options.sign_key)]
     if options.broker:
         words += ["--broker", options.broker]
+    if options.like:
+        words += ["--like", options.like]
     if options.devices is not None:
         words += ["--devices", str(options.devices)]
     if options.transport:

@@ -21,6 +21,7 @@ VERBS = {
     "judge": "give verdicts from stored traces alone",
     "verify": "check a signed report offline",
     "diff": "tell what changed between two runs",
+    "compare": "tell where a board does what the reference agent does not",
     "boards": "list the boards that come with the rig",
     "doctor": "check what a run on a board will need",
     "flash": "put the factory image into a device and start it",

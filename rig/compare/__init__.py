@@ -1,0 +1,1 @@
+"""Two devices in the same scenarios: where does the one do what the other does not?"""
