@@ -9,6 +9,7 @@ from amqtt.errors import AMQTTError
 
 from rig.errors import BenchError
 from rig.gateway.amqtt_mended import MendedBroker
+from rig.gateway.codec import LEVEL_3_1_1
 from rig.gateway.endpoint import BrokerEndpoint
 
 __all__ = ["BrokerEndpoint", "EmbeddedBroker"]
@@ -38,7 +39,7 @@ class EmbeddedBroker:
         except AMQTTError as error:
             raise BenchError(f"the embedded broker cannot start: {error}") from None
         self._broker = broker
-        return BrokerEndpoint(_HOST, broker.port, username, password)
+        return BrokerEndpoint(_HOST, broker.port, username, password, frozenset({LEVEL_3_1_1}))
 
     async def stop(self) -> None:
         broker, self._broker = self._broker, None

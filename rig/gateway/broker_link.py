@@ -20,6 +20,8 @@ from rig.gateway.codec import (
     Pingreq,
     encode,
 )
+from rig.gateway.codec.properties import Property, number_of
+from rig.gateway.codec.reasons import Reason
 from rig.gateway.endpoint import BrokerEndpoint
 
 # How long a broker may take to accept a connection, and to end one, in seconds.
@@ -32,15 +34,15 @@ HIGH_WATER = 256 * 1024
 class LinkListener(Protocol):
     """Who stands at the gateway's end of a link. Nothing here may block."""
 
-    def broker_opened(self, session_present: bool) -> None: ...
+    def broker_opened(self, connack: Connack) -> None: ...
 
     def broker_packets(self, packets: Sequence[Packet]) -> None: ...
 
     def broker_full(self, full: bool) -> None:
         """The link takes no more for now, or takes again."""
 
-    def broker_lost(self, why: str) -> None:
-        """The link ended, or was refused, though nobody here closed it."""
+    def broker_lost(self, why: str, reason: Reason = Reason.SERVER_UNAVAILABLE) -> None:
+        """The link ended, or was refused for this reason, though nobody here closed it."""
 
     def broker_gone(self) -> None:
         """The broker has closed its end too: it has done all that follows from the end."""
@@ -65,13 +67,16 @@ class BrokerLink(asyncio.Protocol):
         )
         self._listener = listener
         # The broker is trusted, so nothing but MQTT's own limit bounds its packets.
-        self._decoder = Decoder()
+        self._level = connect.level
+        self._decoder = Decoder(level=connect.level)
+        self._keepalive = KEEPALIVE_S
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._accepted = False
         self._closing = False
         self._heard = False
         self._failure: str | None = None
+        self._reason = Reason.SERVER_UNAVAILABLE
         self._timer: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
@@ -92,7 +97,7 @@ class BrokerLink(asyncio.Protocol):
     def send(self, packets: Iterable[Packet]) -> None:
         """Write the packets in one go; none after `close`."""
         if self._transport is not None and not self._closing:
-            self._transport.write(b"".join(map(encode, packets)))
+            self._transport.write(b"".join([encode(each, self._level) for each in packets]))
 
     def pause(self, paused: bool) -> None:
         """Stop reading from the broker, or go on."""
@@ -104,15 +109,15 @@ class BrokerLink(asyncio.Protocol):
         else:
             transport.resume_reading()
 
-    def close(self, graceful: bool) -> None:
-        """End the connection; without `graceful` the broker publishes the will."""
+    def close(self, farewell: Disconnect | None) -> None:
+        """End the connection; without a farewell the broker publishes the will."""
         if self._closing:
             return
         if self._transport is None or self._transport.is_closing():
             self._closing = True
             return
-        if graceful:
-            self.send([Disconnect()])
+        if farewell is not None:
+            self.send([farewell])
         self.pause(False)
         self._closing = True
         self._transport.write_eof()
@@ -144,16 +149,22 @@ class BrokerLink(asyncio.Protocol):
             self._accepted = True
             if self._closing:
                 return
-            self._set_timer(KEEPALIVE_S / 2, self._ping)
-            self._listener.broker_opened(packet.session_present)
+            self._keepalive = number_of(packet.properties, Property.SERVER_KEEP_ALIVE, KEEPALIVE_S)
+            self._set_timer(self._keepalive / 2, self._ping)
+            self._listener.broker_opened(packet)
         elif isinstance(packet, Connack):
-            text = CONNECT_RETURN_CODES[packet.rc]
-            self._fail(
-                f"the broker at {self._endpoint} refused client {self._connect.client_id!r}: "
-                f"{text}; does its URL need user:password@?"
-            )
+            self._refused(packet.rc)
         else:
             self._fail(f"the broker at {self._endpoint} did not begin with CONNACK")
+
+    def _refused(self, rc: int) -> None:
+        refused = f"the broker at {self._endpoint} refused client {self._connect.client_id!r}"
+        if rc in (Reason.UNSUPPORTED_PROTOCOL_VERSION, 1):
+            self._reason = Reason.UNSUPPORTED_PROTOCOL_VERSION
+            self._fail(f"{refused}: it does not speak MQTT level {self._level}")
+        else:
+            text = CONNECT_RETURN_CODES.get(rc, f"reason {rc:#04x}")
+            self._fail(f"{refused}: {text}; does its URL need user:password@?")
 
     def pause_writing(self) -> None:
         self._listener.broker_full(True)
@@ -168,7 +179,7 @@ class BrokerLink(asyncio.Protocol):
             self._closing = True
             why = self._failure or str(exc or "it closed the connection")
             self._listener.broker_lost(
-                self._failure or f"the broker at {self._endpoint} is gone: {why}"
+                self._failure or f"the broker at {self._endpoint} is gone: {why}", self._reason
             )
         self._listener.broker_gone()
 
@@ -180,7 +191,7 @@ class BrokerLink(asyncio.Protocol):
             return
         self._heard = False
         self.send([Pingreq()])
-        self._set_timer(KEEPALIVE_S / 2, self._ping)
+        self._set_timer(self._keepalive / 2, self._ping)
 
     def _not_accepted(self) -> None:
         self._fail(f"the broker at {self._endpoint} did not answer CONNECT")

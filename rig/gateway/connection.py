@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from rig.errors import BenchError
-from rig.gateway import policy
-from rig.gateway import session as acts
+from rig.gateway import acts, policy
+from rig.gateway.acts import State
 from rig.gateway.broker_link import HIGH_WATER, BrokerLink
-from rig.gateway.codec import Decoder, MalformedPacket, Packet, encode
+from rig.gateway.codec import Connack, Decoder, Disconnect, MalformedPacket, Packet, encode
+from rig.gateway.codec.reasons import Reason
+from rig.gateway.device_terms import MAX_TOPIC_ALIAS
 from rig.gateway.endpoint import BrokerEndpoint
 from rig.gateway.faults import Direction, FaultPlan
 from rig.gateway.service import DeviceService
-from rig.gateway.session import Session, State
+from rig.gateway.session import Session
 from rig.gateway.tap import Tap
 from rig.jobs.outcome import Notification
 from rig.trace import RecorderSwitch
@@ -48,6 +50,9 @@ class Host(Protocol):
 
     def miss_broker(self, error: BenchError) -> None: ...
 
+    def lack(self, what: str) -> None:
+        """The bench has not what a device may rightly want."""
+
     def fail(self, error: Exception) -> None:
         """The bench itself failed in serving a device."""
 
@@ -72,14 +77,14 @@ class DeviceConnection(asyncio.Protocol):
         self._identify = identify
         self._host = host
         self._loop = asyncio.get_running_loop()
-        self._session = Session(self._may_connect)
+        self._session = Session(self._may_connect, host.broker.levels, host.max_packet)
         self._tap = Tap(number, host.recorder, host.faults, self._flush)
-        self._decoder = Decoder(host.max_packet)
+        self._decoder = Decoder(host.max_packet, max_alias=MAX_TOPIC_ALIAS)
         self._transport: asyncio.Transport | None = None
         self._link: BrokerLink | None = None
         self._opening: asyncio.Task[None] | None = None
         self._pending: deque[Packet] = deque()
-        self._malformed: str | None = None
+        self._malformed: MalformedPacket | None = None
         self._out: list[Packet] = []
         self._forward: list[Packet] = []
         self._device_full = False
@@ -87,7 +92,7 @@ class DeviceConnection(asyncio.Protocol):
         self._alive = True
         self._pumping = False
         self._pump_scheduled = False
-        self._graceful = False
+        self._farewell: Disconnect | None = None
         self._finished = False
         self._last_heard = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
@@ -97,17 +102,20 @@ class DeviceConnection(asyncio.Protocol):
         """The thing that the connection has proved to be, once it has."""
         return self._session.thing
 
-    def close(self, reason: str) -> None:
-        """End the connection as if the network had: the will is published."""
+    def close(self, why: str, reason: Reason | None = None) -> None:
+        """End the connection so that the will is published; without a reason as if the network
+        had ended it. Only an MQTT 5 device is told the reason."""
         if self._alive:
-            self._end("to_device", reason)
+            if reason is not None:
+                self._perform(self._session.say_goodbye(reason, why))
+            self._end("to_device", why)
             self._settle()
 
     def check_identity(self) -> None:
         """End the connection if its peer is the thing no more that it was (§8.2 A2)."""
         thing = self.thing
         if self._alive and thing is not None and not self._may_connect(thing):
-            self.close(f"it may be {thing} no more")
+            self.close(f"it may be {thing} no more", Reason.NOT_AUTHORIZED)
 
     def holds_back(self, notification: Notification) -> bool:
         """Whether it keeps the news and passes it on in its turn."""
@@ -163,7 +171,7 @@ class DeviceConnection(asyncio.Protocol):
             packets: Sequence[Packet] = self._decoder.feed(data)
         except MalformedPacket as error:
             packets = error.before
-            self._malformed = str(error)
+            self._malformed = error
         for packet in packets:
             self._tap.record("from_device", packet)
         self._pending.extend(packets)
@@ -185,8 +193,8 @@ class DeviceConnection(asyncio.Protocol):
 
     # -- LinkListener: the broker --------------------------------------------------------------
 
-    def broker_opened(self, session_present: bool) -> None:
-        self._perform(self._session.broker_opened(session_present))
+    def broker_opened(self, connack: Connack) -> None:
+        self._perform(self._session.broker_opened(connack))
         self._flush()
         if self._session.keepalive and self._alive:
             self._set_timer(1.5 * self._session.keepalive, self._check_alive)
@@ -202,11 +210,11 @@ class DeviceConnection(asyncio.Protocol):
         self._broker_full = full
         self._pump()
 
-    def broker_lost(self, why: str) -> None:
+    def broker_lost(self, why: str, reason: Reason = Reason.SERVER_UNAVAILABLE) -> None:
         if self._alive:
             self._tap.note(why)
         if self._session.state is State.OPENING:
-            self._perform(self._session.broker_refused(why))
+            self._perform(self._session.broker_refused(why, reason))
         else:
             self._perform(self._session.broker_lost(why))
         self._flush()
@@ -242,7 +250,9 @@ class DeviceConnection(asyncio.Protocol):
             else:
                 self._pump_later()
             if self._malformed is not None and not self._pending and self._alive:
-                self._end("to_device", f"malformed MQTT: {self._malformed}")
+                why = f"malformed MQTT: {self._malformed}"
+                self._perform(self._session.say_goodbye(self._malformed.rc, why))
+                self._end("to_device", why)
         finally:
             self._pumping = False
         self._adjust_reading()
@@ -294,9 +304,13 @@ class DeviceConnection(asyncio.Protocol):
                     self._host.pass_on(notification)
                 case acts.OpenBroker():
                     self._opening = self._loop.create_task(self._open(act))
-                case acts.Close(reason, graceful):
-                    self._graceful = graceful
-                    self._end("from_device" if graceful else "to_device", reason)
+                case acts.Lack(what):
+                    self._host.lack(what)
+                case acts.Note(text):
+                    self._tap.note(text)
+                case acts.Close(reason, farewell):
+                    self._farewell = farewell
+                    self._end("from_device" if farewell else "to_device", reason)
 
     def _ask(self, ask: acts.Ask) -> Iterator[acts.Act]:
         request = ask.request
@@ -341,7 +355,8 @@ class DeviceConnection(asyncio.Protocol):
             transport = self._transport
             if not self._alive or transport is None or transport.is_closing():
                 return
-            transport.write(b"".join(map(encode, out)))
+            level = self._session.level
+            transport.write(b"".join([encode(packet, level) for packet in out]))
             # A failed write closes the transport: nothing of it reached the device.
             if not transport.is_closing():
                 for packet in out:
@@ -380,7 +395,7 @@ class DeviceConnection(asyncio.Protocol):
         self._perform(self._session.end())
         self._flush()
         if self._link is not None:
-            self._link.close(self._graceful)
+            self._link.close(self._farewell)
             return
         self._finished = True
         self._tap.forget()
@@ -399,7 +414,10 @@ class DeviceConnection(asyncio.Protocol):
         deaf = self._broker_full and not self._device_full
         silent = 0.0 if deaf else self._loop.time() - self._last_heard
         if silent >= limit:
-            self.close(f"silent for 1.5 times its keep-alive of {self._session.keepalive} s")
+            self.close(
+                f"silent for 1.5 times its keep-alive of {self._session.keepalive} s",
+                Reason.KEEP_ALIVE_TIMEOUT,
+            )
         elif self._alive:
             self._set_timer(limit - silent, self._check_alive)
 

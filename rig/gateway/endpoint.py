@@ -6,18 +6,23 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from rig.errors import UsageError
+from rig.gateway.codec import SUPPORTED_LEVELS
 
 DEFAULT_PORT = 1883
 
 
 @dataclass(frozen=True)
 class BrokerEndpoint:
-    """Address and credentials of a broker that speaks MQTT 3.1.1 over TCP."""
+    """Address and credentials of a broker that speaks MQTT 3.1.1, or 5 as well, over TCP.
+
+    `levels` are the protocol levels that it may speak; whether it does, its CONNACK tells.
+    """
 
     host: str
     port: int = DEFAULT_PORT
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    levels: frozenset[int] = SUPPORTED_LEVELS
 
     @classmethod
     def parse(cls, url: str) -> BrokerEndpoint:

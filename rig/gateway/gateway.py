@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 
 from rig.errors import BenchError, UsageError
 from rig.gateway import policy
+from rig.gateway.codec.reasons import Reason
 from rig.gateway.connection import DeviceConnection
 from rig.gateway.faults import FaultPlan
 from rig.gateway.publisher import Publisher
@@ -55,6 +56,7 @@ class Gateway:
         self.before_open: Callable[[], None] = lambda: None
         self._settings = settings
         self._registry = registry
+        self._lacking: set[str] = set()
         self._publisher = Publisher(settings.broker)
         self._numbers = itertools.count(1)
         self._connections: set[DeviceConnection] = set()
@@ -102,7 +104,7 @@ class Gateway:
             listener.close()
         self._listeners.clear()
         for connection in tuple(self._connections):
-            connection.close("the gateway stops")
+            connection.close("the gateway stops", Reason.SERVER_SHUTTING_DOWN)
         while self._connections:
             await next(iter(self._connections)).gone.wait()
         if self._loop is not None:
@@ -146,7 +148,10 @@ class Gateway:
     async def take_seat(self, connection: DeviceConnection, thing: str) -> None:
         """See `Host`. The newest connection wins (MQTT 3.1.1 §3.1.4)."""
         while (holder := self._seats.get(thing)) is not None:
-            holder.close(f"connection {connection.number} took over the client id")
+            holder.close(
+                f"connection {connection.number} took over the client id",
+                Reason.SESSION_TAKEN_OVER,
+            )
             await holder.gone.wait()
         self._seats[thing] = connection
 
@@ -174,6 +179,13 @@ class Gateway:
         """The broker cannot be reached. Devices come back when it does, but a run is spoilt."""
         self.failure = self.failure or error
         self.recorder.record("rig", "BENCH_ERROR", text=str(error))
+
+    def lack(self, what: str) -> None:
+        """See `Host`. Told on the console once, however often devices come."""
+        if what not in self._lacking:
+            self._lacking.add(what)
+            _log.warning("%s", what)
+        self.miss_broker(BenchError(what))
 
     # -- listening -----------------------------------------------------------------------------
 

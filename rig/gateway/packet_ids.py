@@ -22,6 +22,11 @@ class PacketIds:
         self._in_flight: dict[int, int | None] = {}
         self._next = _HIGHEST
 
+    @property
+    def in_flight(self) -> int:
+        """How many the device has not acknowledged."""
+        return len(self._in_flight)
+
     def for_reply(self) -> int:
         """An identifier for a packet of the gateway. Raises `NoFreePacketId`."""
         pid = self._free()

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from rig.errors import BenchError
 from rig.gateway.broker_link import BrokerLink
-from rig.gateway.codec import Connect, Packet, Puback, Publish
+from rig.gateway.codec import Connack, Connect, Disconnect, Packet, Puback, Publish
+from rig.gateway.codec.reasons import Reason
 from rig.gateway.endpoint import BrokerEndpoint
 from rig.gateway.packet_ids import PacketIds
 
@@ -55,7 +56,7 @@ class Publisher:
             self._reconnecting.cancel()
             await asyncio.gather(self._reconnecting, return_exceptions=True)
         if self._link is not None:
-            self._link.close(graceful=True)
+            self._link.close(Disconnect())
             await self._gone.wait()
         for waiting in self._waiting.values():
             waiting.done.cancel()
@@ -76,7 +77,7 @@ class Publisher:
 
     # -- LinkListener --------------------------------------------------------------------------
 
-    def broker_opened(self, session_present: bool) -> None:
+    def broker_opened(self, connack: Connack) -> None:
         if self._link is not None:
             again = [replace(each.packet, dup=True) for each in self._waiting.values()]
             self._link.send(again)
@@ -93,7 +94,7 @@ class Publisher:
     def broker_full(self, full: bool) -> None:
         """Notifications are few and small; what waits for a slow broker stays in the buffer."""
 
-    def broker_lost(self, why: str) -> None:
+    def broker_lost(self, why: str, reason: Reason = Reason.SERVER_UNAVAILABLE) -> None:
         if self._opened is not None and not self._opened.done():
             self._opened.set_exception(BenchError(why))
         elif self._reconnecting is None and not self._stopping:

@@ -6,8 +6,10 @@ from typing import Any
 
 from rig.gateway.codec.packets import (
     TYPE_OF,
+    Auth,
     Connack,
     Connect,
+    Disconnect,
     Packet,
     PacketType,
     Puback,
@@ -21,6 +23,7 @@ from rig.gateway.codec.packets import (
     Unsubscribe,
     UnsupportedConnect,
 )
+from rig.gateway.codec.properties import Properties, Property
 
 # Looked up once: an enum member's `name` is a property, and packets are many.
 KIND_OF: dict[type[Packet], str] = {
@@ -29,26 +32,60 @@ KIND_OF: dict[type[Packet], str] = {
 
 
 def packet_keys(packet: Packet) -> dict[str, Any]:
-    """The packet's keys in the trace format; payloads as hex, passwords never."""
+    """The packet's keys in the trace format; payloads as hex, passwords never.
+
+    MQTT 5 adds `properties` where there are some, and `rc` where it tells more than success.
+    """
     match packet:
         case Publish():
-            return _publish_keys(packet)
-        case Puback(pid) | Pubrec(pid) | Pubrel(pid) | Pubcomp(pid) | Unsuback(pid):
-            return {"pid": pid}
-        case Subscribe(pid, filters):
-            return {"pid": pid, "filters": [list(pair) for pair in filters]}
+            keys = _publish_keys(packet)
+        case Puback(pid, rc) | Pubrec(pid, rc) | Pubrel(pid, rc) | Pubcomp(pid, rc):
+            keys = {"pid": pid, "rc": rc} if rc else {"pid": pid}
+        case Unsuback(pid, codes):
+            keys = {"pid": pid, "rc": list(codes)} if codes else {"pid": pid}
+        case Subscribe():
+            keys = _subscribe_keys(packet)
         case Suback(pid, codes):
-            return {"pid": pid, "rc": list(codes)}
+            keys = {"pid": pid, "rc": list(codes)}
         case Unsubscribe(pid, unwanted):
-            return {"pid": pid, "filters": list(unwanted)}
+            keys = {"pid": pid, "filters": list(unwanted)}
         case Connect():
-            return _connect_keys(packet)
+            keys = _connect_keys(packet)
         case UnsupportedConnect(name, level):
             return {"protocol_name": name, "level": level}
         case Connack(rc, session_present):
-            return {"rc": rc, "session_present": int(session_present)}
+            keys = {"rc": rc, "session_present": int(session_present)}
+        case Disconnect(rc) | Auth(rc):
+            keys = {"rc": rc} if rc else {}
         case _:
             return {}
+    if packet.properties:
+        keys["properties"] = properties_value(packet.properties)
+    return keys
+
+
+def properties_value(properties: Properties) -> dict[str, Any]:
+    """Name → value, bytes as hex; of those that may repeat, a list. No credentials."""
+    shown: dict[str, Any] = {}
+    for identifier, value in properties:
+        name = identifier.name.lower()
+        if identifier is Property.USER_PROPERTY:
+            shown.setdefault(name, []).append(list(value) if isinstance(value, tuple) else value)
+        elif identifier is Property.SUBSCRIPTION_IDENTIFIER:
+            shown.setdefault(name, []).append(value)
+        elif identifier is not Property.AUTHENTICATION_DATA:
+            shown[name] = value.hex() if isinstance(value, bytes) else value
+    return shown
+
+
+def _subscribe_keys(packet: Subscribe) -> dict[str, Any]:
+    keys: dict[str, Any] = {
+        "pid": packet.pid,
+        "filters": [[text, options & 0x03] for text, options in packet.filters],
+    }
+    if any(options > 0x03 for _, options in packet.filters):
+        keys["options"] = [options for _, options in packet.filters]
+    return keys
 
 
 def _publish_keys(packet: Publish) -> dict[str, Any]:
@@ -77,6 +114,8 @@ def _connect_keys(packet: Connect) -> dict[str, Any]:
         keys["will_qos"] = packet.will.qos
         keys["will_retain"] = packet.will.retain
         keys["will_payload"] = packet.will.payload.hex()
+        if packet.will.properties:
+            keys["will_properties"] = properties_value(packet.will.properties)
     if packet.username is not None:
         keys["username"] = packet.username
     return keys

@@ -4,7 +4,11 @@ from rig.gateway.codec.decoder import MAX_REMAINING_LENGTH, Decoder
 from rig.gateway.codec.encode import encode
 from rig.gateway.codec.packets import (
     CONNECT_RETURN_CODES,
+    LEVEL_3_1_1,
+    LEVEL_5,
     SUBACK_FAILURE,
+    SUPPORTED_LEVELS,
+    Auth,
     Connack,
     Connect,
     Disconnect,
@@ -24,12 +28,17 @@ from rig.gateway.codec.packets import (
     UnsupportedConnect,
     Will,
 )
+from rig.gateway.codec.properties import Properties, Property
 from rig.gateway.codec.wire import MalformedPacket
 
 __all__ = [
     "CONNECT_RETURN_CODES",
+    "LEVEL_3_1_1",
+    "LEVEL_5",
     "MAX_REMAINING_LENGTH",
     "SUBACK_FAILURE",
+    "SUPPORTED_LEVELS",
+    "Auth",
     "Connack",
     "Connect",
     "Decoder",
@@ -39,6 +48,8 @@ __all__ = [
     "PacketType",
     "Pingreq",
     "Pingresp",
+    "Properties",
+    "Property",
     "Puback",
     "Pubcomp",
     "Publish",

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rig.gateway.codec.decode import decode_packet
-from rig.gateway.codec.packets import LEVEL_3_1_1, SUPPORTED_LEVELS, Packet
+from rig.gateway.codec.packets import (
+    LEVEL_3_1_1,
+    LEVEL_5,
+    SUPPORTED_LEVELS,
+    Connect,
+    Packet,
+    Publish,
+)
+from rig.gateway.codec.properties import (
+    Property,
+    number_of,
+)
+from rig.gateway.codec.reasons import Reason
 from rig.gateway.codec.wire import MalformedPacket
 
 # What four bytes of remaining length can say (MQTT 3.1.1 §2.2.3).
 MAX_REMAINING_LENGTH = (1 << 28) - 1
+
 
 _LENGTH_BYTES = 4
 
@@ -16,14 +31,23 @@ class Decoder:
     """Decodes one direction of one connection.
 
     `max_packet` bounds the remaining length of a packet in bytes, and so what is ever buffered:
-    a larger packet is refused as soon as its length is read (job service §8.2 A12).
+    a larger packet is refused as soon as its length is read (job service §8.2 A12). A CONNECT
+    sets the protocol level of what follows it. A PUBLISH with a topic alias, up to `max_alias`,
+    comes out with its topic; the property stays on it (MQTT 5 §3.3.2.3.4).
     """
 
-    def __init__(self, max_packet: int = MAX_REMAINING_LENGTH, level: int = LEVEL_3_1_1) -> None:
+    def __init__(
+        self,
+        max_packet: int = MAX_REMAINING_LENGTH,
+        level: int = LEVEL_3_1_1,
+        max_alias: int = 0,
+    ) -> None:
         if level not in SUPPORTED_LEVELS:
             raise ValueError(f"MQTT level {level} is not supported; {sorted(SUPPORTED_LEVELS)} are")
         self.level = level
         self._max_packet = max_packet
+        self._max_alias = max_alias
+        self._aliases: dict[int, str] = {}
         self._buffer = bytearray()
         self._broken: str | None = None
 
@@ -42,7 +66,12 @@ class Decoder:
             while (span := self._next_body(start)) is not None:
                 begin, end = span
                 body = bytes(memoryview(self._buffer)[begin:end])
-                packets.append(decode_packet(self._buffer[start], body, self.level))
+                packet = decode_packet(self._buffer[start], body, self.level)
+                if isinstance(packet, Connect):
+                    self.level = packet.level
+                elif self.level >= LEVEL_5 and isinstance(packet, Publish):
+                    packet = self._with_topic(packet)
+                packets.append(packet)
                 start = end
         except MalformedPacket as error:
             self._broken = str(error)
@@ -51,6 +80,21 @@ class Decoder:
             raise
         del self._buffer[:start]
         return packets
+
+    def _with_topic(self, packet: Publish) -> Publish:
+        alias = number_of(packet.properties, Property.TOPIC_ALIAS, 0)
+        if alias > self._max_alias:
+            raise MalformedPacket(
+                f"PUBLISH with topic alias {alias}, above {self._max_alias}",
+                Reason.TOPIC_ALIAS_INVALID,
+            )
+        if alias and packet.topic:
+            self._aliases[alias] = packet.topic
+        elif alias in self._aliases:
+            return replace(packet, topic=self._aliases[alias])
+        elif not packet.topic:
+            raise MalformedPacket("PUBLISH without a topic or a known alias", Reason.PROTOCOL_ERROR)
+        return packet
 
     def _next_body(self, start: int) -> tuple[int, int] | None:
         """Where the body of the packet at `start` begins and ends; None if not all is there."""
@@ -67,7 +111,8 @@ class Decoder:
             raise MalformedPacket("remaining length of more than four bytes")
         if length > self._max_packet:
             raise MalformedPacket(
-                f"a packet of {length} bytes, above the limit of {self._max_packet}"
+                f"a packet of {length} bytes, above the limit of {self._max_packet}",
+                Reason.PACKET_TOO_LARGE,
             )
         end = at + 1 + length
         return (at + 1, end) if end <= len(self._buffer) else None

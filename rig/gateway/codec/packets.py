@@ -1,13 +1,15 @@
-"""The MQTT control packets as values, and what the standard fixes about each (MQTT 3.1.1 §2, §3).
+"""The MQTT control packets as values, and what the standards fix about each.
 
-MQTT 5 will add a `properties` field to these packets and a type AUTH to the table; both sides of
-the codec are already told the protocol level.
+Sections are those of MQTT 3.1.1 where nothing else is said. `properties` and the reason codes `rc`
+of acknowledgements and of DISCONNECT are MQTT 5's: at level 4 they stay as they are by default.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+
+from rig.gateway.codec.properties import Properties
 
 
 class PacketType(IntEnum):
@@ -27,6 +29,8 @@ class PacketType(IntEnum):
     PINGREQ = 12
     PINGRESP = 13
     DISCONNECT = 14
+    # MQTT 5 §3.15; reserved before.
+    AUTH = 15
 
 
 # The low four bits of the first byte; PUBLISH alone carries DUP, QoS and RETAIN there (§2.2.2).
@@ -39,7 +43,8 @@ FIXED_FLAGS: dict[PacketType, int] = {
 
 PROTOCOL_NAME = "MQTT"
 LEVEL_3_1_1 = 4
-SUPPORTED_LEVELS = frozenset({LEVEL_3_1_1})
+LEVEL_5 = 5
+SUPPORTED_LEVELS = frozenset({LEVEL_3_1_1, LEVEL_5})
 
 # CONNACK return codes (§3.2.2.3).
 CONNECT_RETURN_CODES: dict[int, str] = {
@@ -63,11 +68,15 @@ class Will:
     payload: bytes
     qos: int = 0
     retain: bool = False
+    properties: Properties = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """The first packet of a client. `keepalive` in seconds, 0 for none."""
+    """The first packet of a client. `keepalive` in seconds, 0 for none.
+
+    `clean` is Clean Session, in MQTT 5 Clean Start.
+    """
 
     client_id: str
     clean: bool = True
@@ -77,6 +86,7 @@ class Connect:
     # Not shown, so that no log or failed assertion gives it away.
     password: bytes | None = field(default=None, repr=False)
     level: int = LEVEL_3_1_1
+    properties: Properties = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +99,11 @@ class UnsupportedConnect:
 
 @dataclass(frozen=True, slots=True)
 class Connack:
+    """`rc` is a return code of `CONNECT_RETURN_CODES`, in MQTT 5 a reason code."""
+
     rc: int
     session_present: bool = False
+    properties: Properties = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,53 +116,71 @@ class Publish:
     retain: bool = False
     dup: bool = False
     pid: int | None = None
+    properties: Properties = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Puback:
     pid: int
+    rc: int = 0
+    properties: Properties = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Pubrec:
     pid: int
+    rc: int = 0
+    properties: Properties = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Pubrel:
     pid: int
+    rc: int = 0
+    properties: Properties = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Pubcomp:
     pid: int
+    rc: int = 0
+    properties: Properties = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """`filters` pairs each topic filter with the QoS asked for."""
+    """`filters` pairs each topic filter with its options: the QoS asked for in the low two bits,
+    above them MQTT 5's No Local, Retain As Published and Retain Handling (MQTT 5 §3.8.3.1)."""
 
     pid: int
     filters: tuple[tuple[str, int], ...]
+    properties: Properties = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Suback:
-    """One code for each filter, in their order: the QoS granted, or `SUBACK_FAILURE`."""
+    """One code for each filter, in their order: the QoS granted, or `SUBACK_FAILURE`, in MQTT 5
+    any code from there on."""
 
     pid: int
     codes: tuple[int, ...]
+    properties: Properties = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
     pid: int
     filters: tuple[str, ...]
+    properties: Properties = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Unsuback:
+    """MQTT 5 has one code for each filter, 3.1.1 none."""
+
     pid: int
+    codes: tuple[int, ...] = ()
+    properties: Properties = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +195,16 @@ class Pingresp:
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
-    pass
+    rc: int = 0
+    properties: Properties = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """MQTT 5 alone (MQTT 5 §3.15)."""
+
+    rc: int = 0
+    properties: Properties = ()
 
 
 Packet = (
@@ -183,6 +223,7 @@ Packet = (
     | Pingreq
     | Pingresp
     | Disconnect
+    | Auth
 )
 
 TYPE_OF: dict[type[Packet], PacketType] = {
@@ -201,4 +242,5 @@ TYPE_OF: dict[type[Packet], PacketType] = {
     Pingreq: PacketType.PINGREQ,
     Pingresp: PacketType.PINGRESP,
     Disconnect: PacketType.DISCONNECT,
+    Auth: PacketType.AUTH,
 }

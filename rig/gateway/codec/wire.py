@@ -1,8 +1,10 @@
-"""The data types of MQTT on the wire (MQTT 3.1.1 §1.5, §2.2.3)."""
+"""The data types of MQTT on the wire (MQTT 3.1.1 §1.5, §2.2.3; MQTT 5 §1.5)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from rig.gateway.codec.reasons import Reason
 
 if TYPE_CHECKING:
     from rig.gateway.codec.packets import Packet
@@ -13,11 +15,13 @@ MAX_STRING_BYTES = 0xFFFF
 class MalformedPacket(Exception):  # noqa: N818 - the term of the standard
     """The peer's bytes are not MQTT. The connection must be closed (§4.8).
 
-    `before` holds the packets that were complete before the malformed one in the same read.
+    `before` holds the packets that were complete before the malformed one in the same read; `rc`
+    is what MQTT 5 calls the breach.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, rc: Reason = Reason.MALFORMED_PACKET) -> None:
         super().__init__(what)
+        self.rc = rc
         self.before: tuple[Packet, ...] = ()
 
 
@@ -34,6 +38,18 @@ class BodyReader:
     def number(self) -> int:
         """A two-byte number, most significant byte first."""
         return int.from_bytes(self.take(2), "big")
+
+    def variable(self) -> int:
+        """A variable byte integer (MQTT 5 §1.5.5), in as few bytes as it needs."""
+        value = 0
+        for position in range(4):
+            byte = self.byte()
+            value |= (byte & 0x7F) << 7 * position
+            if not byte & 0x80:
+                if position and not byte:
+                    raise MalformedPacket("a variable byte integer of needless length")
+                return value
+        raise MalformedPacket("a variable byte integer of more than four bytes")
 
     def pid(self) -> int:
         """A packet identifier, never 0 (§2.3.1)."""
@@ -83,7 +99,7 @@ def encode_string(value: str) -> bytes:
 
 
 def encode_remaining_length(length: int) -> bytes:
-    """The length of a body in one to four bytes of seven bits each (§2.2.3)."""
+    """A length in one to four bytes of seven bits each (§2.2.3; MQTT 5 §1.5.5)."""
     if length >= 1 << 28:
         raise ValueError(f"{length} bytes do not fit into an MQTT packet")
     encoded = bytearray()

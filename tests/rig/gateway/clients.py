@@ -13,7 +13,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from rig.gateway.codec import Connack, Connect, Decoder, Packet, Publish, encode
+from rig.gateway.codec import LEVEL_3_1_1, Connack, Connect, Decoder, Packet, Publish, encode
 
 # How long a test waits for what must come; nothing is ever waited out.
 PATIENCE_S = 20.0
@@ -120,22 +120,25 @@ class Paho:
 class Bare:
     """A blocking client that sends and receives packets, or bytes that are none."""
 
-    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, port: int, tls: ssl.SSLContext | None = None, level: int = LEVEL_3_1_1
+    ) -> None:
         sock: socket.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = sock if tls is None else tls.wrap_socket(sock, server_hostname="localhost")
-        self._decoder = Decoder()
+        self.level = level
+        self._decoder = Decoder(level=level)
         self._received: list[Packet] = []
 
     def connect(self, client_id: str, **fields: object) -> Connack:
-        self.send(Connect(client_id, **fields))  # type: ignore[arg-type]
+        self.send(Connect(client_id, level=self.level, **fields))  # type: ignore[arg-type]
         connack = self.receive()
         assert isinstance(connack, Connack)
         return connack
 
     def send(self, *packets: Packet) -> None:
         """All in one write."""
-        self.send_bytes(b"".join(map(encode, packets)))
+        self.send_bytes(b"".join([encode(packet, self.level) for packet in packets]))
 
     def send_bytes(self, data: bytes) -> None:
         self.socket.sendall(data)

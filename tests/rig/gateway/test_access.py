@@ -174,9 +174,9 @@ def test_user_name_and_password_are_accepted_and_mean_nothing(world: World) -> N
     assert "secret-of-device" not in "".join(event.to_json() for event in world.recorder.events)
 
 
-def test_mqtt_5_is_told_to_come_with_another_version(world: World) -> None:
+def test_a_level_that_nobody_knows_is_told_to_come_with_another(world: World) -> None:
     device = world.bare()
-    device.send_bytes(b"\x10\x10\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x03abc")
+    device.send_bytes(b"\x10\x10\x00\x04MQTT\x06\x02\x00\x3c\x00\x00\x03abc")
     assert device.receive() == Connack(1)
     assert device.receive_until_end() == []
 

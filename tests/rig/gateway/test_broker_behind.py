@@ -14,7 +14,7 @@ import pytest
 from rig.errors import BenchError, UsageError
 from rig.gateway.broker import BrokerEndpoint, EmbeddedBroker
 from rig.gateway.broker_link import BrokerLink
-from rig.gateway.codec import Connack, Connect, Publish, Suback, Subscribe
+from rig.gateway.codec import Connack, Connect, Disconnect, Publish, Suback, Subscribe
 from rig.gateway.gateway import Gateway
 from rig.gateway.settings import GatewaySettings
 from rig.trace import RecorderSwitch
@@ -208,7 +208,7 @@ def test_a_link_that_never_opened_can_be_closed() -> None:
 
     async def close() -> BrokerLink:
         link = BrokerLink(BrokerEndpoint("127.0.0.1", 1), Connect("c"), Nobody())
-        link.close(graceful=True)
+        link.close(Disconnect())
         link.send([Connect("c")])
         return link
 

@@ -192,7 +192,7 @@ def test_a_packet_above_the_limit_is_refused_before_its_body_comes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "level"), [(b"\0\4MQTT", 5), (b"\0\4MQTT", 3), (b"\0\6MQIsdp", 3), (b"\0\4mqtt", 4)]
+    ("name", "level"), [(b"\0\4MQTT", 6), (b"\0\4MQTT", 3), (b"\0\6MQIsdp", 3), (b"\0\4mqtt", 4)]
 )
 def test_other_protocols_are_told_apart(name: bytes, level: int) -> None:
     (packet,) = Decoder().feed(connect_bytes(0xFF, "junk", name=name, level=level))
@@ -225,10 +225,10 @@ def test_what_mqtt_cannot_carry_is_refused(packet: Packet) -> None:
 
 
 def test_a_level_of_the_future_is_refused_clearly() -> None:
-    with pytest.raises(ValueError, match="MQTT level 5 is not supported"):
-        Decoder(level=5)
-    with pytest.raises(ValueError, match="MQTT level 5 is not supported"):
-        encode(Pingreq(), level=5)
+    with pytest.raises(ValueError, match="MQTT level 6 is not supported"):
+        Decoder(level=6)
+    with pytest.raises(ValueError, match="MQTT level 6 is not supported"):
+        encode(Pingreq(), level=6)
 
 
 def test_a_password_is_never_shown() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rig.gateway.acts import Act, Ask, Close, Forward, Notify, OpenBroker, Send, State
 from rig.gateway.codec import (
     Connack,
     Connect,
@@ -16,18 +17,9 @@ from rig.gateway.codec import (
     Unsuback,
     Unsubscribe,
 )
+from rig.gateway.codec.reasons import Reason
 from rig.gateway.packet_ids import NoFreePacketId, PacketIds
-from rig.gateway.session import (
-    Act,
-    Ask,
-    Close,
-    Forward,
-    Notify,
-    OpenBroker,
-    Send,
-    Session,
-    State,
-)
+from rig.gateway.session import Session
 from rig.jobs.outcome import Notification, Outcome, Reply
 
 REQUEST = Publish("$aws/things/T/jobs/get", b"{}", 1, pid=3)
@@ -41,7 +33,7 @@ def a_session() -> Session:
 def an_open_session() -> Session:
     session = a_session()
     device(session, Connect("T"))
-    assert list(session.broker_opened(False)) == [Send(Connack(0, False))]
+    assert list(session.broker_opened(Connack(0))) == [Send(Connack(0, False))]
     return session
 
 
@@ -63,7 +55,10 @@ def test_connect_opens_the_broker_without_the_devices_credentials() -> None:
 def test_a_broker_that_cannot_be_reached_is_server_unavailable() -> None:
     session = a_session()
     device(session, Connect("T"))
-    assert list(session.broker_refused("down")) == [Send(Connack(3)), Close("CONNACK 3: down")]
+    assert list(session.broker_refused("down", Reason.SERVER_UNAVAILABLE)) == [
+        Send(Connack(3)),
+        Close("CONNACK 3: down"),
+    ]
 
 
 def test_a_broker_that_is_lost_ends_the_connection_once() -> None:
@@ -142,12 +137,12 @@ def test_a_delivery_with_qos_2_and_strange_packets_end_the_connection() -> None:
     for packet in (Publish("a", b"", 2, pid=1), Pubrel(1), Pingreq()):
         (act,) = broker(an_open_session(), packet)
         assert isinstance(act, Close)
-        assert not act.graceful
+        assert act.farewell is None
 
 
 def test_nothing_happens_after_the_end() -> None:
     session = an_open_session()
-    assert device(session, Disconnect()) == [Close("DISCONNECT", graceful=True)]
+    assert device(session, Disconnect()) == [Close("DISCONNECT", Disconnect())]
     assert device(session, REQUEST) == []
     assert broker(session, Publish("a", b"")) == []
 

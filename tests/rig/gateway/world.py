@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rig.gateway.codec import LEVEL_3_1_1
 from rig.gateway.faults import FaultPlan
 from rig.gateway.gateway import Gateway
 from rig.jobs.outcome import Notification, Outcome, Reply
@@ -115,9 +116,9 @@ class World:
         assert client.connect() == 0
         return client
 
-    def bare(self, thing: str = "thing1") -> Bare:
+    def bare(self, thing: str = "thing1", level: int = LEVEL_3_1_1) -> Bare:
         """A TCP (and TLS) connection; CONNECT is the test's business."""
-        client = Bare(self.port, self.tls_for(thing))
+        client = Bare(self.port, self.tls_for(thing), level)
         self.clients.append(client)
         return client
 
