@@ -23,12 +23,13 @@ class Interruption:
         self._asked = False
         self._may_raise = False
 
-    def take_signals(self) -> None:
+    def take_signals(self, *, forget: bool = True) -> None:
         """From now on the process ends in order at any of the signals; main thread only.
 
-        But not at those that whoever started it wants ignored, as `nohup` does.
+        But not at those that whoever started it wants ignored, as `nohup` does. `forget` what
+        was asked for before; not so in a forked process.
         """
-        self._asked = False
+        self._asked = self._asked and not forget
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)

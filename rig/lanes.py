@@ -7,11 +7,12 @@ back pytest's reports and the cases, and the run goes on as if one device had do
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -71,7 +72,7 @@ class Lost:
 Told = Reported | Began | Done | Ended | Lost
 
 
-@dataclass(frozen=True)
+@dataclass
 class Lane:
     """One device's tests, by their numbers, and the process that runs them."""
 
@@ -79,13 +80,18 @@ class Lane:
     tests: tuple[int, ...]
     process: int
     told: Connection
+    ending: bool = False
+    """Whether it was told to end: a second time would cut short its tidying up."""
 
-    def end(self, number: signal.Signals) -> None:
-        """Send it a signal; it may have ended already."""
-        try:
+    def end(self) -> None:
+        """Have it end in order, closing its bench; it may have ended already."""
+        if not self.ending:
+            self.ending = True
+            self.signal(signal.SIGTERM)
+
+    def signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(self.process, number)
-        except ProcessLookupError:
-            return
 
 
 def devices_of(board: Board, wanted: int | None, *, own_broker: bool) -> int:
@@ -131,7 +137,7 @@ def _be_a_lane(parent: int, lane: Lane, run: Callable[[Lane], Ended]) -> None:
         os.setpgid(0, 0)
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() == parent:
-            interruption.take_signals()
+            interruption.take_signals(forget=False)
             lane.told.send(run(lane))
             status = 0
     finally:
@@ -141,8 +147,8 @@ def _be_a_lane(parent: int, lane: Lane, run: Callable[[Lane], Ended]) -> None:
 def listen(lanes: Sequence[Lane], hear: Callable[[Lane, Told], None]) -> None:
     """Hear what the lanes tell, until all have ended.
 
-    A signal to this process is passed on once, a second one ends the lanes at once; then
-    `KeyboardInterrupt` is raised, but only when all is heard.
+    A signal to this process has the lanes end in order, a second one without waiting for anything,
+    a third one at once; `KeyboardInterrupt` is raised, but only when all is heard.
     """
     open_now = {lane.told: lane for lane in lanes}
     ended: set[int] = set()
@@ -154,7 +160,11 @@ def listen(lanes: Sequence[Lane], hear: Callable[[Lane, Told], None]) -> None:
         except KeyboardInterrupt:
             interrupts += 1
             interruption.answered()
-            end_lanes(open_now.values(), signal.SIGTERM if interrupts == 1 else signal.SIGKILL)
+            for lane in open_now.values():
+                if interrupts == 1:
+                    lane.end()
+                else:
+                    lane.signal(signal.SIGTERM if interrupts == 2 else signal.SIGKILL)
             continue
         for connection in ready:
             assert isinstance(connection, Connection)
@@ -165,6 +175,7 @@ def listen(lanes: Sequence[Lane], hear: Callable[[Lane, Told], None]) -> None:
                 del open_now[connection]
                 connection.close()
                 os.waitpid(lane.process, 0)
+                lane.ending = True
                 if lane.number not in ended:
                     hear(lane, Lost())
                 continue
@@ -173,9 +184,3 @@ def listen(lanes: Sequence[Lane], hear: Callable[[Lane, Told], None]) -> None:
             hear(lane, told)
     if interrupts:
         raise KeyboardInterrupt
-
-
-def end_lanes(lanes: Iterable[Lane], number: signal.Signals) -> None:
-    """Send all of them a signal."""
-    for lane in lanes:
-        lane.end(number)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from typing import Any
 
 import pytest
 
 from rig.case import CaseResult
 from rig.interruption import interruption
-from rig.lanes import Began, Done, Ended, Lane, Lost, Reported, Told, end_lanes, listen, open_lanes
+from rig.lanes import Began, Done, Ended, Lane, Lost, Reported, Told, listen, open_lanes
 from rig.run import Run
 
 CASE = pytest.StashKey[CaseResult]()
@@ -99,7 +98,8 @@ class _Ear:
                     f"device {number} of {devices}: the process of its bench has died"
                 )
         if session.shouldfail or session.shouldstop:
-            end_lanes(self._lanes, signal.SIGTERM)
+            for each in self._lanes:
+                each.end()
 
 
 class _LaneRun:
