@@ -117,6 +117,12 @@ class Connection:
         """Send what is queued."""
         self.client.loop_write()
 
+    def cut(self) -> None:
+        """Close the socket without a word, as a loss of power does; this object is done with."""
+        sock = self.socket
+        if sock is not None:
+            sock.close()
+
     def _attempt(self) -> None:
         self._next_attempt = None
         try:
