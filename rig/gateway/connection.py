@@ -339,6 +339,8 @@ class DeviceConnection(asyncio.Protocol):
     # -- packets out ---------------------------------------------------------------------------
 
     def _through_faults(self, direction: Direction, packet: Packet) -> tuple[Packet, ...]:
+        if self._host.faults.idle:
+            return (packet,)
         passage = self._tap.judge(direction, packet, self._session.thing)
         if passage.close:
             self._break()

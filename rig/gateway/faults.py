@@ -190,10 +190,15 @@ class FaultPlan:
         with self._lock:
             self._listeners.remove(listener)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no fault is in force: every packet passes as it is."""
+        # Read without the lock: nearly always there is no fault, and packets are many.
+        return not self._armed
+
     def judge(self, direction: Direction, packet: Packet, thing: str | None = None) -> Passage:
         """What becomes of this packet. Every fault counts it, the first that hits is done."""
-        # Read without the lock: nearly always there is no fault, and packets are many.
-        if not self._armed:
+        if self.idle:
             return Passage((packet,))
         hit: tuple[Fault, int] | None = None
         with self._lock:

@@ -37,6 +37,8 @@ class Tap:
 
     def record(self, direction: Direction, packet: Packet) -> None:
         """The packet was on the device's wire."""
+        if not self._recorder.is_on:
+            return
         self._recorder.record(
             "mqtt", KIND_OF[type(packet)], dir=direction, conn=self._number, **packet_keys(packet)
         )

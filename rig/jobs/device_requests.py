@@ -90,8 +90,9 @@ class DeviceRequests:
         with self._store.transaction() as transaction:
             before = transaction.load_thing(command.thing, job_id)
             decisions = carry_out(transaction, before, command, now)
-        if any(decision.notifications for decision in decisions):
-            self._streams.forget_access()
+        self._streams.forget_access_of(
+            change.thing for decision in decisions for change in decision.notifications
+        )
         return decisions
 
     def _failed(self, topic: str) -> Outcome:

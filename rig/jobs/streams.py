@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,7 @@ from rig.jobs.stream_requests import read_describe, read_get
 _log = logging.getLogger(__name__)
 
 _MAX_REMEMBERED = 4096
+_MAX_REMEMBERED_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,39 @@ class _Place:
         return f"{self.base}/{answer}/{self.fmt}"
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """The data messages that answer a request, and the file that they are of."""
+
+    file: StreamFile
+    blocks: tuple[bytes, ...]
+
+
+class _Answers:
+    """Answers given before. The devices of a fleet ask for the same blocks in the same words."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, StreamFormat, bytes], _Answer] = {}
+        self._bytes = 0
+
+    def find(self, stream: StreamRecord, fmt: StreamFormat, payload: bytes) -> _Answer | None:
+        """What was answered to the same payload for the same version of the stream."""
+        known = self._known.get((stream.stream_id, stream.version, fmt, payload))
+        # A stream may have been deleted, and another made of the same name.
+        return known if known is not None and known.file in stream.files else None
+
+    def keep(
+        self, stream: StreamRecord, fmt: StreamFormat, payload: bytes, answer: _Answer
+    ) -> None:
+        """Remember an answer; all are forgotten when they become too much."""
+        size = len(payload) + sum(map(len, answer.blocks))
+        if self._bytes + size > _MAX_REMEMBERED_BYTES:
+            self._known.clear()
+            self._bytes = 0
+        self._known[stream.stream_id, stream.version, fmt, payload] = answer
+        self._bytes += size
+
+
 class StreamServer:
     """Answers `describe` and `get`; the owner lets in one request at a time."""
 
@@ -58,11 +93,19 @@ class StreamServer:
         self._store = store
         self._objects = objects
         self._settings = settings
-        self._access: dict[tuple[str, str], StreamRecord] = {}
+        self._access: dict[str, dict[str, StreamRecord]] = {}
+        self._streams: dict[str, StreamRecord] = {}
+        self._answers = _Answers()
 
     def forget_access(self) -> None:
-        """Jobs or streams have changed: who may read what is to be looked up again."""
+        """Streams have changed: who may read what is to be looked up again."""
         self._access.clear()
+        self._streams.clear()
+
+    def forget_access_of(self, things: Iterable[str]) -> None:
+        """What these things have to do has changed: what they may read is to be looked up again."""
+        for thing in things:
+            self._access.pop(thing, None)
 
     def answer(self, reserved: ReservedTopic, topic: str, payload: bytes) -> tuple[Reply, ...]:
         """The replies to a request: blocks or a description, or one rejection."""
@@ -100,6 +143,12 @@ class StreamServer:
         return (Reply(place.topic("description"), _encode(description, place.fmt)),)
 
     def _get(self, thing: str, stream_id: str, place: _Place, payload: bytes) -> tuple[Reply, ...]:
+        topic = place.topic("data")
+        stream = self._allowed(thing, stream_id)
+        if stream is not None:
+            known = self._answers.find(stream, place.fmt, payload)
+            if known is not None and self._is_unchanged(known.file):
+                return tuple([Reply(topic, block) for block in known.blocks])
         request = read_get(payload, place.fmt)
         token = request.client_token
         stream = self._stream(thing, stream_id, token)
@@ -119,19 +168,26 @@ class StreamServer:
                 "The data requested is out of the range of data available.",
                 token,
             )
-        topic = place.topic("data")
-        return tuple(
-            Reply(topic, encode_data(_block(content, block, request), place.fmt))
-            for block in blocks
+        encoded = [encode_data(_block(content, block, request), place.fmt) for block in blocks]
+        self._answers.keep(
+            stream, place.fmt, payload, _Answer(_file(stream, request), tuple(encoded))
         )
+        return tuple([Reply(topic, block) for block in encoded])
+
+    def _is_unchanged(self, file: StreamFile) -> bool:
+        try:
+            stored = self._objects.get(file.bucket, file.key)
+        except (OSError, UsageError):
+            return False
+        return stored is not None and stored.sha256 == file.digest
 
     def _stream(self, thing: str, stream_id: str, token: str | None) -> StreamRecord:
         """The stream, if a pending job of the thing names it (§8.2 A9)."""
-        found = self._access.get((thing, stream_id))
+        found = self._allowed(thing, stream_id)
         if found is not None:
             return found
         with self._store.transaction() as transaction:
-            stream = transaction.stream(stream_id)
+            stream = self._streams.get(stream_id) or transaction.stream(stream_id)
             state = transaction.load_thing(thing)
         if stream is None:
             raise StreamRefusal(
@@ -144,9 +200,15 @@ class StreamServer:
                 token,
             )
         if len(self._access) >= _MAX_REMEMBERED:
-            self._access.clear()
-        self._access[thing, stream_id] = stream
+            self.forget_access()
+        self._streams[stream_id] = stream
+        self._access.setdefault(thing, {})[stream_id] = stream
         return stream
+
+    def _allowed(self, thing: str, stream_id: str) -> StreamRecord | None:
+        """The stream, if it was looked up before and nothing has changed since."""
+        of_thing = self._access.get(thing)
+        return None if of_thing is None else of_thing.get(stream_id)
 
     def _content(self, stream: StreamRecord, request: StreamRequest) -> bytes:
         """The file's bytes, if they are those that the stream was made of (§4.4)."""

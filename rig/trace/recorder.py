@@ -159,6 +159,11 @@ class RecorderSwitch:
         """Record into this recorder from now on; None drops what happens between scenarios."""
         self._recorder = recorder
 
+    @property
+    def is_on(self) -> bool:
+        """Whether what is recorded now is kept; else nobody needs to make it up."""
+        return self._recorder is not None
+
     def record(
         self,
         channel: str,

@@ -17,6 +17,7 @@ _OF_THIS = (
     & (_executions.job_id == bindparam("of_job"))
     & (_executions.number == bindparam("of_number"))
 )
+_UPDATE_JOB = update(schema.jobs).where(schema.jobs.c.job_id == bindparam("of_job"))
 _UPDATE_EXECUTION = update(schema.executions).where(_OF_THIS)
 _DELETE_EXECUTION = delete(schema.executions).where(_OF_THIS)
 
@@ -43,27 +44,30 @@ class SaveQueries:
             if old is None:
                 self._connection.execute(insert(table).values(row_of_job(job)))
             elif old is not job and old != job:
-                self._connection.execute(
-                    update(table).where(table.c.job_id == job_id).values(row_of_job(job))
-                )
+                change = _changes(row_of_job(old), row_of_job(job))
+                if change:
+                    self._connection.execute(_UPDATE_JOB, change | {"of_job": job_id})
 
     def _save_executions(self, before: State, after: State) -> None:
         new: list[dict[str, Any]] = []
-        changed: list[dict[str, Any]] = []
+        # By the columns that change: most reports of devices touch no index.
+        changed: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for key, execution in after.executions.items():
             old = before.executions.get(key)
             if old is None:
                 new.append(row_of_execution(execution))
             elif old is not execution:
-                changed.append(row_of_execution(execution) | _place_of(execution))
+                change = _changes(row_of_execution(old), row_of_execution(execution))
+                if change:
+                    changed.setdefault(tuple(change), []).append(change | _place_of(execution))
         gone = [
             _place_of(before.executions[key])
             for key in before.executions.keys() - after.executions.keys()
         ]
         if gone:
             self._connection.execute(_DELETE_EXECUTION, gone)
-        if changed:
-            self._connection.execute(_UPDATE_EXECUTION, changed)
+        for rows in changed.values():
+            self._connection.execute(_UPDATE_EXECUTION, rows)
         if new:
             self._connection.execute(insert(schema.executions), new)
 
@@ -103,6 +107,11 @@ class SaveQueries:
         for job_id in before.jobs.keys() - after.jobs.keys():
             for table in (schema.executions, schema.waiting_things, schema.jobs):
                 self._connection.execute(delete(table).where(table.c.job_id == job_id))
+
+
+def _changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """What has to be written of a row to make the new one of the old one."""
+    return {name: value for name, value in new.items() if value != old[name]}
 
 
 def _place_of(execution: Execution) -> dict[str, Any]:

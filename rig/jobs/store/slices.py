@@ -24,6 +24,7 @@ _PENDING_OR_NAMED = select(schema.executions).where(
     _OF_THING, or_(_executions.pending.is_(True), _OF_JOB)
 )
 _ALL_OF_JOB = select(schema.executions).where(_OF_JOB)
+_JOB = select(schema.jobs).where(schema.jobs.c.job_id == bindparam("of_job"))
 _JOBS = select(schema.jobs).where(schema.jobs.c.job_id.in_(bindparam("of_jobs", expanding=True)))
 
 
@@ -77,8 +78,7 @@ class SliceQueries:
         return tuple(self._connection.scalars(query.order_by(schema.jobs.c.job_id)))
 
     def job(self, job_id: str) -> Job | None:
-        query = select(schema.jobs).where(schema.jobs.c.job_id == job_id)
-        row = self._connection.execute(query).mappings().first()
+        row = self._connection.execute(_JOB, {"of_job": job_id}).mappings().first()
         return None if row is None else job_of(row)
 
     def waiting(self, job_id: str) -> tuple[str, ...]:
@@ -124,6 +124,11 @@ class SliceQueries:
         return State(jobs, {execution.key: execution for execution in found})
 
     def _jobs(self, job_ids: Collection[str]) -> dict[str, Job]:
+        if len(job_ids) == 1:
+            # Nearly every request of a device: a list of values costs more to put together.
+            (job_id,) = job_ids
+            only = self.job(job_id)
+            return {} if only is None else {job_id: only}
         jobs: dict[str, Job] = {}
         for some in chunks(job_ids):
             rows = self._connection.execute(_JOBS, {"of_jobs": some}).mappings()

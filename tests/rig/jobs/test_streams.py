@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.jobs.block_selection import ANSWER_CAP, block_count, select_blocks
+from rig.jobs.stream_registry import FileSpec
 from tests.rig.jobs.world import BUCKET, THING, World, make_world
 
 CONTENT = bytes(n % 251 for n in range(130_000))
@@ -246,6 +247,31 @@ def test_a_lost_source_is_noticed(world: World, stream: str, tmp_path: Path) -> 
     for path in (tmp_path / "objects").iterdir():
         path.unlink()
     assert refusal(get(world, stream, "cbor", {"f": 0, "l": 4096}))[0] == "Unauthorized"
+
+
+def test_the_same_words_are_answered_again_only_to_who_may_read(world: World, stream: str) -> None:
+    request = {"f": 0, "l": 4096, "o": 0, "n": 2}
+    first = get(world, stream, "cbor", request)
+    assert get(world, stream, "cbor", request) == first
+    world.service.registry.create_thing("stranger")
+    assert refusal(get(world, stream, "cbor", request, "stranger"))[0] == "Unauthorized"
+    assert get(world, stream, "cbor", request) == first
+
+
+def test_the_same_words_mean_another_file_in_a_new_stream_of_the_name(world: World) -> None:
+    request = {"f": 0, "l": 4096, "o": 0, "n": 1}
+    contents = []
+    for number, content in enumerate((b"old" * 100, b"new" * 100)):
+        world.service.put_object(BUCKET, f"{number}.bin", content)
+        file = FileSpec(0, BUCKET, f"{number}.bin")
+        world.service.streams.create("again", [file], "arn:aws:iam::0:role/r", None)
+        document = {"afr_ota": {"streamname": "again"}}
+        world.service.create_job("job", [THING], document)
+        (answer,) = get(world, "again", "cbor", request)
+        contents.append(payload("cbor", answer[1]))
+        world.service.delete_job("job", force=True)
+        world.service.streams.delete("again")
+    assert contents == [b"old" * 100, b"new" * 100]
 
 
 @given(
