@@ -86,6 +86,18 @@ class BareAsker:
         client.on_subscribe = self._on_subscribed
         self.connection = Connection(client, endpoint, self._up, self._down)
 
+    @property
+    def sock(self) -> Any:
+        return self.connection.socket
+
+    @property
+    def events(self) -> int:
+        return self.connection.events
+
+    @property
+    def online(self) -> bool:
+        return self.connection.client.is_connected()
+
     def begin(self) -> None:
         self._arrived, self.done_at = 0, None
         self.connection.client.publish(self._ask, self._requests[0], 0)

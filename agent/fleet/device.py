@@ -1,20 +1,22 @@
-"""One simulated device: flash in memory, and for each boot an agent with its own connection."""
+"""One simulated device: flash in memory, and for each boot a machine with its own connection."""
 
 from __future__ import annotations
 
 import ssl
 import time
-from dataclasses import dataclass, field, replace
+from collections import deque
+from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from agent.agent import OtaAgent
 from agent.config import MqttEndpoint
-from agent.connection import Connection, make_client
+from agent.fleet.link import Link
 from agent.fleet.memory_flash import Image, MemoryFlash, MemoryPlatform
-from agent.machine.ports import EventData, JobRecord, Timer
+from agent.machine import self_test
+from agent.machine.machine import Machine
+from agent.machine.ports import EventData, JobAnswer, JobRecord, Ports, StreamMessage, Timer
 from agent.machine.settings import MachineSettings
-from agent.mqtt import OtaMqtt
+from agent.protocol import topics
 from agent.protocol.codes import ImageState, JobEvent, OtaErr
 from agent.protocol.states import Event, State
 from agent.protocol.version import Version
@@ -44,7 +46,7 @@ class Finished:
 
 
 class DeadlineTimers:
-    """The agent's timers as moments that the fleet's loop looks at (OTA spec §2.5).
+    """The machine's timers as moments that the fleet's loop looks at (OTA spec §2.5).
 
     The self-test timer needs no thread of its own here: no image hangs in its self-test.
     """
@@ -88,10 +90,10 @@ class SimulatedDevice:
     """A device that accepts every image whose signature is right.
 
     The fleet's loop owns it: it calls :meth:`attend` now and then, and :meth:`ready` when the
-    socket of :attr:`connection` is.
+    socket is.
     """
 
-    connection: Connection
+    link: Link
 
     def __init__(self, thing: str, kind: DeviceKind) -> None:
         self.thing = thing
@@ -99,106 +101,141 @@ class SimulatedDevice:
         self.finished: list[Finished] = []
         self.failed: list[str] = []
         self._kind = kind
-        self._resetting = False
+        self._notify_next = topics.notify_next(thing).encode()
+        self._answer = topics.next_get_accepted(thing).encode()
+        prefix, _, suffix = topics.stream_data(thing, "+").partition("+")
+        self._data_prefix, self._data_suffix = prefix.encode(), suffix.encode()
         self._committed: str | None = None
         self.boot()
 
     @property
     def idle(self) -> bool:
         """Connected, and told that there is nothing to do."""
-        waiting = self._agent.get_state() is State.WAITING_FOR_JOB
-        return waiting and self._mqtt.asked_at is None and self._committed is None
+        waiting = self._machine.state is State.WAITING_FOR_JOB
+        return waiting and self._answered and self._committed is None and self.link.online
 
     def boot(self) -> None:
         """Power on: everything but the flash is new."""
         kind = self._kind
         self.flash.boot()
         self._resetting = False
-        client = make_client(replace(kind.endpoint, ca=None), self.thing)
-        if kind.tls is not None:
-            client.tls_set_context(kind.tls)
+        self._answered = False
+        self._events: deque[tuple[Event, EventData]] = deque()
         self._timers = DeadlineTimers()
-        self._mqtt = OtaMqtt(client, self.thing, self._signal)
-        self._mqtt.claim()
-        self.connection = Connection(client, kind.endpoint, self._up, self._down)
-        self._agent = OtaAgent(
-            MachineSettings(
-                version=self.flash.running.version,
-                block_size=kind.block_size,
-                window=kind.window,
-                request_timer_s=kind.request_timer_s,
-            ),
-            transport=self._mqtt,
-            http=NoHttp(),
-            platform=MemoryPlatform(self.flash, kind.signer, self._reset),
-            timers=self._timers,
+        self.link = Link(
+            self.thing, kind.endpoint, kind.tls, self._up, self._down, self._on_message
         )
-        self._agent.init(self.thing, self._on_job_event)
+        settings = MachineSettings(
+            version=self.flash.running.version,
+            block_size=kind.block_size,
+            window=kind.window,
+            request_timer_s=kind.request_timer_s,
+        )
+        platform = MemoryPlatform(self.flash, kind.signer, self._reset)
+        self._machine = Machine(
+            settings, Ports(self.link, NoHttp(), platform, self._timers, self._on_job_event)
+        )
+        self._machine.begin(self.thing)
+
+    # -- for the loop ---------------------------------------------------------------------------
+
+    @property
+    def sock(self) -> object | None:
+        return self.link.sock
+
+    @property
+    def events(self) -> int:
+        return self.link.events
+
+    @property
+    def online(self) -> bool:
+        return self.link.online
 
     def attend(self) -> None:
         """What time brings: connecting, keep-alive, timers."""
-        self.connection.attend()
+        self.link.attend()
         for timer in self._timers.due():
-            self._agent.timer_expired(timer)
+            if timer is Timer.SELF_TEST:
+                self._reset()
+            else:
+                self._events.append((Event.REQUEST_TIMER, None))
         self._run()
+        self.link.flush()
+        self._settle()
 
     def ready(self, *, readable: bool, writable: bool) -> None:
-        """Move the bytes that the socket is ready for, and have the agent act on them."""
-        if writable:
-            self.connection.write()
-        if readable:
-            self.connection.read()
-        self._run()
+        """Move the bytes that the socket is ready for, and have the machine act on them."""
+        self.link.ready(readable=readable)
+        self._settle()
 
     def power_off(self) -> None:
         """Cut the connection without a word."""
-        self.connection.cut()
+        self.link.cut()
 
     # -- inside ---------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        agent = self._agent
-        while agent.has_events and not self._resetting:
-            agent.event_process(0.0)
+        """Have the machine handle what has come, what it raised itself before all else."""
+        machine, events = self._machine, self._events
+        while events and not self._resetting:
+            events.extendleft(reversed(machine.handle(*events.popleft())))
+
+    def _settle(self) -> None:
+        """What follows once the link has done with what it read."""
         if self._resetting:
             # As the reference device does, the reports before a reset are seen through.
-            if self._mqtt.flushed:
+            if self.link.flushed:
                 self.power_off()
                 self.boot()
-        elif self._committed is not None and self._mqtt.flushed:
-            self.finished.append(Finished(self._committed, self.flash.running, time.monotonic()))
-            self._committed = None
-        elif agent.get_state() is State.STOPPED:
-            agent.init(self.thing, self._on_job_event)
-            agent.signal_event(Event.START)
-
-    def _signal(self, event: Event, payload: EventData) -> bool:
-        return self._agent.signal_event(event, payload)
+        elif self._committed is not None:
+            if self.link.flushed:
+                self.finished.append(
+                    Finished(self._committed, self.flash.running, time.monotonic())
+                )
+                self._committed = None
+        elif self._machine.state is State.STOPPED:
+            self._machine.begin(self.thing)
+            if self.link.online:
+                self._up()
 
     def _up(self) -> None:
-        state = self._agent.get_state()
-        if state is State.INIT:
-            self._agent.event_process(0.0)
-            self._agent.signal_event(Event.START)
-        elif state is State.REQUESTING_JOB:
-            self._agent.signal_event(Event.REQUEST_JOB_DOCUMENT)
-        elif state is not State.STOPPED:
-            self._agent.signal_event(Event.RESUME)
+        machine = self._machine
+        if machine.state is State.INIT:
+            machine.state = State.READY
+            self._events.append((Event.START, None))
+        elif machine.state is State.REQUESTING_JOB:
+            self._events.append((Event.REQUEST_JOB_DOCUMENT, None))
+        elif machine.state is not State.STOPPED:
+            self._events.append((Event.RESUME, None))
+        self._run()
 
-    def _down(self, _why: str) -> None:
-        self._mqtt.asked_at = None
-        if self._agent.get_state() not in (State.INIT, State.STOPPED, State.SUSPENDED):
-            self._agent.signal_event(Event.SUSPEND)
+    def _down(self) -> None:
+        self._answered = False
+        if self._machine.state not in (State.INIT, State.STOPPED, State.SUSPENDED):
+            self._events.append((Event.SUSPEND, None))
+            self._run()
+
+    def _on_message(self, topic: bytes, payload: bytes) -> None:
+        if topic.startswith(self._data_prefix) and topic.endswith(self._data_suffix):
+            stream = topic[len(self._data_prefix) : -len(self._data_suffix)].decode()
+            self._events.append((Event.RECEIVED_FILE_BLOCK, StreamMessage(stream, payload)))
+        elif topic == self._notify_next:
+            self._events.append((Event.RECEIVED_JOB_DOCUMENT, payload))
+        elif topic == self._answer:
+            self._answered = True
+            self._events.append((Event.RECEIVED_JOB_DOCUMENT, JobAnswer(payload)))
+        self._run()
 
     def _reset(self) -> None:
         self._resetting = True
 
     def _on_job_event(self, event: JobEvent, payload: JobRecord | EventData) -> None:
+        machine = self._machine
         if event is JobEvent.ACTIVATE:
-            self._agent.activate_new_image()
+            machine.platform.activate()
         elif event is JobEvent.START_TEST:
-            job_id = self._agent.machine.job_id
-            if self._agent.set_image_state(ImageState.ACCEPTED) is OtaErr.NONE:
+            job_id = machine.job_id
+            if self_test.set_image_state(machine, ImageState.ACCEPTED) is OtaErr.NONE:
                 self._committed = job_id
         elif event in (JobEvent.FAIL, JobEvent.SELF_TEST_FAILED):
-            self.failed.append(self._agent.machine.job_id)
+            self.failed.append(machine.job_id)

@@ -8,9 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
-
-from agent.connection import Connection
+from typing import Any, Protocol
 
 MAX_CONNECTING = 32
 """Connections that may be on their way at once: the queue of a listener is short."""
@@ -19,10 +17,19 @@ SWEEP_S = 0.25
 
 
 class Member(Protocol):
-    """What the loop needs of a device. Its connection is another one after a reset."""
+    """What the loop needs of a device. Its socket is another one after a reset."""
 
     @property
-    def connection(self) -> Connection: ...
+    def sock(self) -> Any:
+        """The socket to wait for, if there is one."""
+
+    @property
+    def events(self) -> int:
+        """The ``select.epoll`` events to wait for."""
+
+    @property
+    def online(self) -> bool:
+        """Whether the broker has accepted it."""
 
     def attend(self) -> None:
         """What time brings: connecting, keep-alive, timers."""
@@ -85,7 +92,7 @@ class Fleet:
 
     def _sweep(self) -> None:
         for member in self._members:
-            if member.connection.socket is not None:
+            if member.sock is not None:
                 member.attend()
                 self._watch(member)
             elif member not in self._offline:
@@ -103,14 +110,13 @@ class Fleet:
 
     def _watch(self, member: Member) -> None:
         """Right after a member did something, while no other can have got its old descriptor."""
-        connection = member.connection
-        sock = connection.socket
+        sock = member.sock
         known = self._watched.get(member)
         if known is not None and known.sock is sock:
-            if (events := connection.events) != known.events:
+            if (events := member.events) != known.events:
                 known.events = events
                 self._epoll.modify(known.fd, events)
-            if self._connecting and connection.client.is_connected():
+            if self._connecting and member.online:
                 self._connecting.discard(member)
             return
         self._connecting.discard(member)
@@ -123,7 +129,7 @@ class Fleet:
         # One that could not connect waits for the next sweep.
         if sock is None:
             return
-        watched = _Watched(sock, sock.fileno(), connection.events)
+        watched = _Watched(sock, sock.fileno(), member.events)
         self._watched[member], self._by_fd[watched.fd] = watched, member
         self._epoll.register(watched.fd, watched.events)
         self._connecting.add(member)
