@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from rig.jobs.store import schema
 from rig.jobs.store.records import ACTIVE, NON_EXCLUSIVE, CertificateRecord, ThingRecord
+
+# Built once: a device is looked up each time that it connects.
+_THING = select(schema.things).where(schema.things.c.name == bindparam("of_name"))
 
 
 class RegistryQueries:
@@ -33,8 +36,7 @@ class RegistryQueries:
         self._connection.execute(delete(schema.things).where(schema.things.c.name == name))
 
     def thing(self, name: str) -> ThingRecord | None:
-        query = select(schema.things).where(schema.things.c.name == name)
-        row = self._connection.execute(query).mappings().first()
+        row = self._connection.execute(_THING, {"of_name": name}).mappings().first()
         return None if row is None else ThingRecord(**row)
 
     def things(self) -> tuple[ThingRecord, ...]:

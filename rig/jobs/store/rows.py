@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -13,8 +14,13 @@ from rig.jobs.engine.policy import NO_POLICY
 from rig.jobs.policy_json import read_policy, show_policy
 from rig.jobs.store.records import OtaUpdateRecord
 
+Row = RowMapping | Mapping[str, Any]
 
-def execution_of(row: RowMapping) -> Execution:
+# A job of a hundred targets is read with each request of a device.
+_target_of = lru_cache(maxsize=1024)(Target.parse)
+
+
+def execution_of(row: Row) -> Execution:
     return Execution(
         thing=row["thing"],
         job_id=row["job_id"],
@@ -56,12 +62,12 @@ def row_of_execution(execution: Execution) -> dict[str, Any]:
     }
 
 
-def job_of(row: RowMapping) -> Job:
+def job_of(row: Row) -> Job:
     return Job(
         job_id=row["job_id"],
         document=row["document"],
         streams=tuple(row["streams"]),
-        targets=tuple(Target.parse(resource) for resource in row["targets"]),
+        targets=tuple(map(_target_of, row["targets"])),
         status=JobStatus(row["status"]),
         continuous=row["continuous"],
         created_at=row["created_at"],

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, or_, select
 
 from rig.jobs.engine import Execution, Job, State
+from rig.jobs.engine.model import ExecutionKey
 from rig.jobs.store import schema
 from rig.jobs.store.rows import execution_of, job_of
 
@@ -19,10 +20,14 @@ CHUNK = 500
 _executions, _waiting = schema.executions.c, schema.waiting_things.c
 _OF_THING = _executions.thing == bindparam("of_thing")
 _OF_JOB = _executions.job_id == bindparam("of_job")
-_PENDING = select(schema.executions).where(_OF_THING, _executions.pending.is_(True))
-_PENDING_OR_NAMED = select(schema.executions).where(
-    _OF_THING, or_(_executions.pending.is_(True), _OF_JOB)
+# What a device's request needs, executions with their jobs: one statement costs less than two.
+_WITH_JOBS = select(schema.executions, schema.jobs).join(schema.jobs)
+_PENDING = _WITH_JOBS.where(_OF_THING, _executions.pending.is_(True))
+_PENDING_OR_NAMED = _WITH_JOBS.where(
+    _OF_THING, or_(_executions.pending.is_(True), _executions.job_id == bindparam("of_job"))
 )
+_EXECUTION_COLUMNS = tuple(schema.executions.c.keys())
+_JOB_COLUMNS = tuple(schema.jobs.c.keys())
 _ALL_OF_JOB = select(schema.executions).where(_OF_JOB)
 _JOB = select(schema.jobs).where(schema.jobs.c.job_id == bindparam("of_job"))
 _JOBS = select(schema.jobs).where(schema.jobs.c.job_id.in_(bindparam("of_jobs", expanding=True)))
@@ -37,8 +42,8 @@ class SliceQueries:
     def load_thing(self, thing: str, job_id: str | None = None) -> State:
         """The thing's pending executions, and all it has of the named job."""
         if job_id is None:
-            return self._state(_PENDING, of_thing=thing)
-        return self._state(_PENDING_OR_NAMED, of_thing=thing, of_job=job_id)
+            return self._state_with_jobs(_PENDING, of_thing=thing)
+        return self._state_with_jobs(_PENDING_OR_NAMED, of_thing=thing, of_job=job_id)
 
     def load_job(self, job_id: str, things: Collection[str] = ()) -> State:
         """The whole job, and what is pending on its things and on these."""
@@ -123,12 +128,18 @@ class SliceQueries:
         jobs = self._jobs({execution.job_id for execution in found})
         return State(jobs, {execution.key: execution for execution in found})
 
+    def _state_with_jobs(self, query: Select[Any], **values: str) -> State:
+        jobs: dict[str, Job] = {}
+        executions: dict[ExecutionKey, Execution] = {}
+        for row in self._connection.execute(query, values):
+            columns = iter(row)
+            found = execution_of(dict(zip(_EXECUTION_COLUMNS, columns, strict=False)))
+            executions[found.key] = found
+            if found.job_id not in jobs:
+                jobs[found.job_id] = job_of(dict(zip(_JOB_COLUMNS, columns, strict=True)))
+        return State(jobs, executions)
+
     def _jobs(self, job_ids: Collection[str]) -> dict[str, Job]:
-        if len(job_ids) == 1:
-            # Nearly every request of a device: a list of values costs more to put together.
-            (job_id,) = job_ids
-            only = self.job(job_id)
-            return {} if only is None else {job_id: only}
         jobs: dict[str, Job] = {}
         for some in chunks(job_ids):
             rows = self._connection.execute(_JOBS, {"of_jobs": some}).mappings()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,10 +39,13 @@ class Store:
         self._engine = _engine(url)
         # The database would serialise them anyway; and one in memory is a single connection.
         self._lock = threading.RLock()
+        self._is_sqlite = self._engine.dialect.name == "sqlite"
+        # The one connection to SQLite, which takes one transaction at a time anyway.
+        self._connection: Connection | None = None
         try:
             self._prepare()
-        except SQLAlchemyError as error:
-            self._engine.dispose()
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            self.close()
             raise UsageError(
                 f"cannot use the job database {_shown(self._engine.url)}: {_reason(error)}"
             ) from error
@@ -58,12 +62,35 @@ class Store:
         Raises `BenchError` if the database fails.
         """
         try:
-            with self._lock, self._engine.begin() as connection:
+            with self._lock, self._begun() as connection:
                 yield Transaction(connection)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             raise BenchError(f"the job database failed: {_reason(error)}") from error
 
+    @contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        """A connection inside a transaction."""
+        if not self._is_sqlite:
+            with self._engine.begin() as connection:
+                yield connection
+            return
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        driver: Any = self._connection.connection.driver_connection
+        # At once for writing: two readers that both went on to write would fail. SQLAlchemy's way
+        # there, by its events, costs as much as a small transaction.
+        driver.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+            driver.commit()
+        except BaseException:
+            driver.rollback()
+            raise
+
     def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
         self._engine.dispose()
 
     def __enter__(self) -> Store:
@@ -78,7 +105,7 @@ class Store:
         self.close()
 
     def _prepare(self) -> None:
-        with self._engine.begin() as connection:
+        with self._begun() as connection:
             schema.metadata.create_all(connection)
             found = connection.scalar(select(schema.schema_version.c.version))
             if found is None:
@@ -116,9 +143,10 @@ def _engine(url: str) -> Engine:
     sqlite = parsed.get_backend_name() == "sqlite"
     # A database in memory belongs to one connection: all threads have to share it.
     in_memory = sqlite and parsed.database in {None, "", ":memory:"}
-    options: dict[str, Any] = {}
+    # The driver's own BEGIN comes too late, before the first write: the store says it itself.
+    options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if sqlite else {}
     if in_memory:
-        options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+        options |= {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
     try:
         engine = create_engine(parsed, **options)
     except (SQLAlchemyError, ImportError) as error:
@@ -136,9 +164,6 @@ def _shown(url: URL) -> str:
 def _set_up_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, record: Any) -> None:
-        # The driver's own BEGIN comes too late (before the first write): two readers that both
-        # go on to write would fail. With isolation_level None, on_begin below decides.
-        connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={int(_BUSY_SECONDS * 1000)}")
         cursor.execute("PRAGMA journal_mode=WAL")
@@ -147,12 +172,8 @@ def _set_up_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
-    @event.listens_for(engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-
-def _reason(error: SQLAlchemyError) -> str:
+def _reason(error: SQLAlchemyError | sqlite3.Error) -> str:
     """The driver's message in one line, without the statement."""
     cause = getattr(error, "orig", None) or error
     return str(cause).splitlines()[0]
