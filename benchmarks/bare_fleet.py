@@ -22,17 +22,10 @@ from agent.config import MqttEndpoint
 from agent.connection import Connection, make_client
 from agent.fleet.fleet import Fleet
 from benchmarks.bare_pair import WINDOW, exchange
+from benchmarks.broker import Broker
 from benchmarks.processes import cpu_s, speakers, write_configs
 
 PATIENCE_S = 300.0
-
-
-@dataclass(frozen=True)
-class Broker:
-    """A mosquitto on loopback."""
-
-    pid: int
-    port: int
 
 
 @dataclass(frozen=True)
@@ -44,11 +37,17 @@ class Ceiling:
 
 
 def ask_and_answer(
-    directory: Path, broker: Broker, things: Sequence[str], size: int, processes: int
+    directory: Path, broker: Broker, things: Sequence[str], size: int, processes: int, tls: bool
 ) -> Ceiling:
-    """Have a client for each thing fetch that many bytes."""
-    common = {"port": broker.port, "size": size, "patience_s": PATIENCE_S}
+    """Have a client for each thing fetch that many bytes.
+
+    With `tls` those who ask speak TLS. The one who answers does not, as `serve` does not to its
+    broker either.
+    """
+    common: dict[str, Any] = {"port": broker.port, "size": size, "patience_s": PATIENCE_S}
     answering = write_configs(directory, "answer", common, (), 1)
+    if tls:
+        common |= {"port": broker.tls_port, "ca": str(broker.ca)}
     asking = write_configs(directory, "ask", common, things, processes)
     with (
         speakers(["benchmarks.bare_fleet", "answer"], answering) as answerers,
@@ -135,7 +134,8 @@ class BareAsker:
 def ask(config: dict[str, Any]) -> None:
     """Connect all, say so, begin when told to, and say when the last block came."""
     messages, requests = exchange(bytes(config["size"]))
-    endpoint = MqttEndpoint("127.0.0.1", config["port"])
+    ca = config.get("ca")
+    endpoint = MqttEndpoint("127.0.0.1", config["port"], None if ca is None else Path(ca))
     askers = [BareAsker(name, endpoint, requests, len(messages)) for name in config["things"]]
     fleet = Fleet(askers)
     patience_s = config["patience_s"]

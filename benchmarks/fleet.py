@@ -18,12 +18,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bare_fleet import Broker, Ceiling, ask_and_answer
+from benchmarks.bare_fleet import Ceiling, ask_and_answer
+from benchmarks.broker import broker
 from benchmarks.fleet_update import Measured, update_fleet
-from tests.mosquitto import start_mosquitto
 
 AT_LEAST_RATIO, AT_MOST_KIB = 0.5, 100.0
 MIB = 1 << 20
+TRANSPORTS = ("plain", "tls")
 WHEN = ("before", "after")
 
 
@@ -32,29 +33,29 @@ def main() -> int:
     words.add_argument("--devices", type=int, default=1000)
     words.add_argument("--size", type=int, default=256 * 1024)
     words.add_argument("--processes", type=int, default=1, help="that the clients are spread over")
+    words.add_argument("--transport", nargs="+", choices=TRANSPORTS, default=TRANSPORTS)
     options = words.parse_args()
     count, size, processes = options.devices, options.size, options.processes
     # Each client has a descriptor in the process that holds it, and two in serve.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     things = [f"fleet-{number:05}" for number in range(count)]
-    with tempfile.TemporaryDirectory() as directory:
-        room = Path(directory)
-        process, port = start_mosquitto(room)
-        broker = Broker(process.pid, port)
-        try:
-            before = ask_and_answer(room, broker, things, size, processes)
-            measured = update_fleet(room, broker, things, size, processes)
-            after = ask_and_answer(room, broker, things, size, processes)
-        finally:
-            process.terminate()
-            process.communicate()
-    return report(measured, (before, after), count, size)
+    met = True
+    for transport in options.transport:
+        tls = transport == "tls"
+        with tempfile.TemporaryDirectory() as directory, broker(Path(directory)) as behind:
+            where = Path(directory), behind, things, size, processes, tls
+            before = ask_and_answer(*where)
+            measured = update_fleet(*where)
+            after = ask_and_answer(*where)
+        title = f"{transport}: {count} devices, {size} bytes each"
+        met = report(measured, (before, after), title, count, size) and met
+    return 0 if met else 1
 
 
-def report(measured: Measured, bare: Sequence[Ceiling], count: int, size: int) -> int:
-    """Print what was measured; the exit code says whether the targets are met."""
-    table = Table("", "seconds", "devices/s", "MiB/s", title=f"{count} devices, {size} bytes each")
+def report(measured: Measured, bare: Sequence[Ceiling], title: str, count: int, size: int) -> bool:
+    """Print what was measured; whether the targets are met."""
+    table = Table("", "seconds", "devices/s", "MiB/s", title=title)
     for name, seconds in (
         ("otarig serve", measured.seconds),
         *((f"bare clients, {when}", each.seconds) for when, each in zip(WHEN, bare, strict=True)),
@@ -76,7 +77,7 @@ def report(measured: Measured, bare: Sequence[Ceiling], count: int, size: int) -
         f"targets (none lost, none twice, at least {AT_LEAST_RATIO:.0%}, "
         f"less than {AT_MOST_KIB:g} KiB): {verdict}"
     )
-    return 0 if met else 1
+    return met
 
 
 def _listed(cpu: Mapping[str, float]) -> str:

@@ -16,7 +16,7 @@ import boto3
 
 from agent.protocol.image import build_image
 from agent.protocol.version import Version
-from benchmarks.bare_fleet import Broker
+from benchmarks.broker import Broker
 from benchmarks.processes import cpu_s, resident_kib, speakers, write_configs
 from rig.serve_client import ServeClient
 from rig.serve_state import SIGNER_FILE, SIGNING_KEY_FILE, ServeState
@@ -46,9 +46,15 @@ class Measured:
 
 
 def update_fleet(
-    directory: Path, broker: Broker, things: Sequence[str], size: int, processes: int
+    directory: Path,
+    broker: Broker,
+    things: Sequence[str],
+    size: int,
+    processes: int,
+    tls: bool,
 ) -> Measured:
-    """Update every thing once. The time begins with the call of CreateOTAUpdate and ends when the
+    """Update every thing once; with `tls` the devices show a certificate, all the same one, which
+    stands for each of them. The time begins with the call of CreateOTAUpdate and ends when the
     last device has its last report acknowledged."""
     data = directory / "serve"
     image = build_image(Version(1, 0, 1), size)
@@ -56,11 +62,15 @@ def update_fleet(
         client = ServeClient(data)
         iot = _iot(client.state)
         target = _enrol(iot, things)
+        endpoint: dict[str, Any] = {"port": client.state.plain_port}
+        if tls:
+            files = _certificate(iot, directory, things) | {"ca": client.state.ca}
+            endpoint = {"port": client.state.mqtt_port, "tls": files}
         client.upload(KEY, image)
         signature = SigningKey.load(data / SIGNING_KEY_FILE).sign(image)
         common = {
             "host": "127.0.0.1",
-            "port": client.state.plain_port,
+            **endpoint,
             "signer": str(data / SIGNER_FILE),
             "updates": 1,
             "patience_s": PATIENCE_S,
@@ -144,3 +154,14 @@ def _enrol(iot: Any, things: Sequence[str]) -> str:
         iot.create_thing(thingName=thing)
         iot.add_thing_to_thing_group(thingGroupName=GROUP, thingName=thing)
     return arn
+
+
+def _certificate(iot: Any, directory: Path, things: Sequence[str]) -> dict[str, str]:
+    """A certificate that stands for every thing, and its key, in files."""
+    made = iot.create_keys_and_certificate(setAsActive=True)
+    for thing in things:
+        iot.attach_thing_principal(thingName=thing, principal=made["certificateArn"])
+    cert, key = directory / "device.pem", directory / "device.key"
+    cert.write_text(made["certificatePem"])
+    key.write_text(made["keyPair"]["PrivateKey"])
+    return {"cert": str(cert), "key": str(key)}

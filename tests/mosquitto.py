@@ -23,14 +23,18 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def start_mosquitto(directory: Path) -> tuple[subprocess.Popen[str], int]:
-    """A mosquitto that listens on loopback; another port if somebody took the first one."""
+def start_mosquitto(directory: Path, more: str = "") -> tuple[subprocess.Popen[str], int]:
+    """A mosquitto that listens on loopback; another port if somebody took the first one.
+
+    `more` are further lines of its configuration.
+    """
     config = directory / "mosquitto.conf"
     for _ in range(START_ATTEMPTS):
         port = free_port()
         config.write_text(
             f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"
             "connection_messages false\nlog_dest stderr\nlog_type information\nlog_type error\n"
+            f"{more}"
         )
         process = subprocess.Popen(
             [mosquitto_command(), "-c", str(config)], stderr=subprocess.PIPE, text=True

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable, Coroutine
 
 from rig.errors import BenchError, UsageError
-from rig.gateway import policy
+from rig.gateway import policy, tls_buffers
 from rig.gateway.codec.reasons import Reason
 from rig.gateway.connection import DeviceConnection
 from rig.gateway.faults import FaultPlan
@@ -80,6 +80,7 @@ class Gateway:
         settings = self._settings
         settings.check()
         context = None if settings.tls_port is None else settings.tls_context()
+        tls_buffers.keep_them_small()
         await self._publisher.start()
         self._loop = asyncio.get_running_loop()
         self.faults.on_release(self._released)

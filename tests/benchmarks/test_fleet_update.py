@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.bare_fleet import Broker, ask_and_answer
+from benchmarks.bare_fleet import ask_and_answer
+from benchmarks.broker import Broker, broker
 from benchmarks.fleet_update import flaws, update_fleet
-from rig.gateway.endpoint import BrokerEndpoint
 
 THINGS = [f"fleet-{number}" for number in range(40)]
 SIZE = 64 * 1024
 
 
 @pytest.fixture
-def broker(mosquitto_process: subprocess.Popen[str], mosquitto: BrokerEndpoint) -> Broker:
-    return Broker(mosquitto_process.pid, mosquitto.port)
+def behind(tmp_path: Path) -> Iterator[Broker]:
+    with broker(tmp_path) as running:
+        yield running
 
 
-def test_every_device_is_updated_exactly_once(tmp_path: Path, broker: Broker) -> None:
-    measured = update_fleet(tmp_path, broker, THINGS, SIZE, processes=2)
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_every_device_is_updated_exactly_once(tmp_path: Path, behind: Broker, tls: bool) -> None:
+    measured = update_fleet(tmp_path, behind, THINGS, SIZE, processes=2, tls=tls)
     assert (measured.lost, measured.twice) == ((), ())
     assert measured.succeeded == len(THINGS)
 
 
-def test_the_bare_clients_get_every_block(tmp_path: Path, broker: Broker) -> None:
-    ceiling = ask_and_answer(tmp_path, broker, THINGS, SIZE, processes=2)
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_the_bare_clients_get_every_block(tmp_path: Path, behind: Broker, tls: bool) -> None:
+    ceiling = ask_and_answer(tmp_path, behind, THINGS, SIZE, processes=2, tls=tls)
     assert set(ceiling.cpu) == {"answerer", "mosquitto", "askers"}
 
 
