@@ -50,7 +50,8 @@ class ServerSettings:
     """`data` outlives the process: jobs, images, CA, keys. Port 0 picks one, None is none.
 
     With `https` the download server and the control plane speak TLS with the same certificate as
-    the gateway; without, they are for loopback only.
+    the gateway; without, they are for loopback only. `store` is the URL of the database that jobs
+    are kept in, by default a file in `data`.
     """
 
     data: Path
@@ -60,6 +61,13 @@ class ServerSettings:
     http_port: int = 0
     https: bool = False
     broker: str | None = None
+    store: str | None = None
+
+
+def _open_store(settings: ServerSettings) -> Store:
+    if settings.store is not None:
+        return Store(settings.store)
+    return Store.in_file(settings.data / "jobs.sqlite")
 
 
 class Server:
@@ -78,7 +86,7 @@ class Server:
         url_key = AccessKey.load_or_generate(data / "url-key.json")
         presigner = Presigner(url_key, clock, base_url="")
         self._cert, self._key = self._issue_server_files()
-        self._store = Store.in_file(data / "jobs.sqlite")
+        self._store = _open_store(settings)
         self.jobs = JobService(self._store, objects, clock, JobSettings(), _random_id, presigner)
         self._endpoints: dict[str, str] = {}
         self.signing_key = SigningKey.load_or_generate(data / SIGNING_KEY_FILE)

@@ -1,4 +1,4 @@
-"""What tests of several parts need: a mosquitto of their own."""
+"""What tests of several parts need: a mosquitto of their own, a PostgreSQL for all of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from rig.gateway.endpoint import BrokerEndpoint
 from tests.mosquitto import start_mosquitto
+from tests.postgresql import Cluster, postgresql
 
 PATIENCE_S = 20.0
 
@@ -27,3 +28,10 @@ def mosquitto(mosquitto_process: subprocess.Popen[str], tmp_path: Path) -> Broke
     """Where a mosquitto of this test listens."""
     listener = (tmp_path / "mosquitto.conf").read_text("ascii").split()
     return BrokerEndpoint("127.0.0.1", int(listener[1]))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL that runs until the last test of this process."""
+    with postgresql() as running:
+        yield running

@@ -98,6 +98,7 @@ def _settings(options: argparse.Namespace) -> ServerSettings:
         http_port=options.http_port,
         https=not is_loopback(options.host),
         broker=options.broker,
+        store=options.store,
     )
 
 
@@ -158,6 +159,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     words.add_argument(
         "--broker", metavar="URL", help="a broker to use, mqtt://host:port; default: one of its own"
+    )
+    words.add_argument(
+        "--store",
+        metavar="URL",
+        help="the database for jobs, postgresql://user@host/name or sqlite:///path; "
+        "default: a SQLite file in the data directory",
     )
     return words
 

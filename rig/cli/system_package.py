@@ -6,16 +6,25 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from rig.errors import BenchError
 
 # Debian keeps daemons where an ordinary user's PATH does not look.
 SEARCH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/sbin"])
+# And each version of PostgreSQL in a directory of its own.
+_POSTGRESQL = "/usr/lib/postgresql"
 
 
 def find_command(name: str) -> str | None:
     """The path of a program, or None."""
-    return shutil.which(name, path=SEARCH)
+    versions = sorted(Path(_POSTGRESQL).glob("*/bin"), key=_version, reverse=True)
+    return shutil.which(name, path=os.pathsep.join([SEARCH, *map(str, versions)]))
+
+
+def _version(directory: Path) -> int:
+    number = directory.parent.name
+    return int(number) if number.isdecimal() else 0
 
 
 def ensure_command(name: str, *, package: str, purpose: str) -> str:

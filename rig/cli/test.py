@@ -18,6 +18,7 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError(f"{ROOT} has no tests; run this verb in a checkout")
     ensure_command("mosquitto", package="mosquitto", purpose="the tests run it behind the gateway")
     ensure_command("chromium", package="chromium", purpose="the tests look at reports with it")
+    ensure_command("initdb", package="postgresql", purpose="the tests keep jobs in it")
     # One worker a core; a test that hangs is a bug, it ends with every thread's stack shown.
     own = ["tests", "--numprocesses=auto", "--timeout=120"]
     command = [sys.executable, "-m", "pytest", *own, *arguments]

@@ -1,4 +1,4 @@
-"""The tables. Nothing in here is peculiar to SQLite: PostgreSQL takes the same."""
+"""The tables, the same in SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -21,25 +21,31 @@ SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
+
+def _name(length: int) -> String:
+    """Ordered by its characters' numbers in every database, whatever language it was made for."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
 
 things = Table(
     "things",
     metadata,
-    Column("name", String(128), primary_key=True),
-    Column("thing_id", String(36), nullable=False),
+    Column("name", _name(128), primary_key=True),
+    Column("thing_id", _name(36), nullable=False),
     Column("created_at", Double, nullable=False),
     Column("attributes", JSON, nullable=False),
-    Column("type_name", String(128)),
-    Column("billing_group", String(128)),
+    Column("type_name", _name(128)),
+    Column("billing_group", _name(128)),
     Column("version", BigInteger, nullable=False),
 )
 
 groups = Table(
     "groups",
     metadata,
-    Column("name", String(128), primary_key=True),
-    Column("group_id", String(36), nullable=False),
+    Column("name", _name(128), primary_key=True),
+    Column("group_id", _name(36), nullable=False),
     Column("created_at", Double, nullable=False),
     Column("parent", ForeignKey("groups.name")),
     Column("description", Text),
@@ -58,9 +64,9 @@ group_members = Table(
 certificates = Table(
     "certificates",
     metadata,
-    Column("certificate_id", String(64), primary_key=True),
+    Column("certificate_id", _name(64), primary_key=True),
     Column("pem", Text),
-    Column("status", String(24), nullable=False),
+    Column("status", _name(24), nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
 )
@@ -70,14 +76,14 @@ thing_principals = Table(
     metadata,
     Column("certificate_id", ForeignKey("certificates.certificate_id"), primary_key=True),
     Column("thing", ForeignKey("things.name"), primary_key=True),
-    Column("kind", String(24), nullable=False),
+    Column("kind", _name(24), nullable=False),
 )
 
 kept = Table(
     "kept",
     metadata,
-    Column("kind", String(24), primary_key=True),
-    Column("name", String(512), primary_key=True),
+    Column("kind", _name(24), primary_key=True),
+    Column("name", _name(512), primary_key=True),
     Column("content", JSON, nullable=False),
     Column("created_at", Double, nullable=False),
 )
@@ -86,17 +92,17 @@ kept = Table(
 jobs = Table(
     "jobs",
     metadata,
-    Column("job_id", String(64), primary_key=True),
+    Column("job_id", _name(64), primary_key=True),
     Column("document", Text, nullable=False),
     Column("streams", JSON, nullable=False),
     Column("targets", JSON, nullable=False),
-    Column("status", String(24), nullable=False),
+    Column("status", _name(24), nullable=False),
     Column("continuous", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("last_updated_at", Double, nullable=False),
     Column("completed_at", Double),
     Column("force_canceled", Boolean, nullable=False),
-    Column("reason_code", String(128)),
+    Column("reason_code", _name(128)),
     Column("comment", Text),
     Column("policy", JSON, nullable=False),
     Column("presign_seconds", Integer, nullable=False),
@@ -118,7 +124,7 @@ waiting_things = Table(
     metadata,
     Column("job_id", ForeignKey("jobs.job_id"), primary_key=True),
     Column("place", Integer, primary_key=True),
-    Column("thing", String(128), nullable=False),
+    Column("thing", _name(128), nullable=False),
     Index("waiting_of_thing", "thing", "job_id"),
 )
 """Things that a rollout has yet to come to, in the order of `place`."""
@@ -126,11 +132,11 @@ waiting_things = Table(
 executions = Table(
     "executions",
     metadata,
-    Column("thing", String(128), primary_key=True),
+    Column("thing", _name(128), primary_key=True),
     Column("job_id", ForeignKey("jobs.job_id"), primary_key=True),
     Column("number", BigInteger, primary_key=True),
     Column("sequence", BigInteger, nullable=False),
-    Column("status", String(16), nullable=False),
+    Column("status", _name(16), nullable=False),
     Column("pending", Boolean, nullable=False),
     Column("status_details", JSON, nullable=False),
     Column("version", BigInteger, nullable=False),
@@ -152,7 +158,7 @@ executions = Table(
 streams = Table(
     "streams",
     metadata,
-    Column("stream_id", String(128), primary_key=True),
+    Column("stream_id", _name(128), primary_key=True),
     Column("version", Integer, nullable=False),
     Column("description", Text),
     Column("role_arn", Text),
@@ -165,18 +171,18 @@ stream_files = Table(
     metadata,
     Column("stream_id", ForeignKey("streams.stream_id"), primary_key=True),
     Column("file_id", Integer, primary_key=True),
-    Column("bucket", String(63), nullable=False),
+    Column("bucket", _name(63), nullable=False),
     Column("key", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
-    Column("digest", String(64), nullable=False),
+    Column("digest", _name(64), nullable=False),
 )
 
 ota_updates = Table(
     "ota_updates",
     metadata,
-    Column("update_id", String(128), primary_key=True),
-    Column("job_id", String(64), nullable=False),
-    Column("stream_id", String(128)),
+    Column("update_id", _name(128), primary_key=True),
+    Column("job_id", _name(64), nullable=False),
+    Column("stream_id", _name(128)),
     Column("description", Text),
     Column("targets", JSON, nullable=False),
     Column("protocols", JSON, nullable=False),

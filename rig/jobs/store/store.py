@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection, insert, select
 
 from rig.errors import BenchError, UsageError
 from rig.jobs.store import schema
+from rig.jobs.store.database import Database, reason_of
 from rig.jobs.store.groups import GroupQueries
 from rig.jobs.store.kept import KeptQueries
 from rig.jobs.store.listings import ListQueries
@@ -25,35 +22,39 @@ from rig.jobs.store.saving import SaveQueries
 from rig.jobs.store.slices import SliceQueries
 from rig.jobs.store.streams import StreamQueries
 
-_BUSY_SECONDS = 10.0
-
 
 class Store:
-    """One database. Threads may share it; every transaction is serialised by the database.
+    """One database. Threads and processes may share it; its transactions are one after the other.
 
-    `url` is SQLAlchemy's, for example `sqlite:////var/lib/otarig/jobs.db` or `sqlite://` for one
-    in memory. Raises `UsageError` for a URL that cannot be used.
+    `url` is SQLAlchemy's: `sqlite:////var/lib/otarig/jobs.db`, `sqlite://` for one in memory,
+    `postgresql://user@host/database`. Raises `UsageError` for a URL that cannot be used, and
+    `BenchError` if the server that it names cannot be reached.
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
+        self._database = Database(url)
         # The database would serialise them anyway; and one in memory is a single connection.
         self._lock = threading.RLock()
-        self._is_sqlite = self._engine.dialect.name == "sqlite"
-        # The one connection to SQLite, which takes one transaction at a time anyway.
+        # The one connection: there is one transaction at a time.
         self._connection: Connection | None = None
         try:
             self._prepare()
-        except (SQLAlchemyError, sqlite3.Error) as error:
+        except self._database.errors as error:
             self.close()
-            raise UsageError(
-                f"cannot use the job database {_shown(self._engine.url)}: {_reason(error)}"
-            ) from error
+            raise self._database.unusable(error) from error
+        except UsageError:
+            self.close()
+            raise
 
     @classmethod
     def in_file(cls, path: Path) -> Store:
         """The SQLite database in this file, made if missing."""
         return cls(f"sqlite:///{path.absolute()}")
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may change what is in it."""
+        return self._database.shared
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -64,34 +65,59 @@ class Store:
         try:
             with self._lock, self._begun() as connection:
                 yield Transaction(connection)
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            raise BenchError(f"the job database failed: {_reason(error)}") from error
+        except self._database.errors as error:
+            raise BenchError(f"the job database failed: {reason_of(error)}") from error
 
     @contextmanager
     def _begun(self) -> Iterator[Connection]:
         """A connection inside a transaction."""
-        if not self._is_sqlite:
-            with self._engine.begin() as connection:
-                yield connection
-            return
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        driver: Any = self._connection.connection.driver_connection
-        # At once for writing: two readers that both went on to write would fail. SQLAlchemy's way
-        # there, by its events, costs as much as a small transaction.
-        driver.execute("BEGIN IMMEDIATE")
+        connection, driver = self._begin()
         try:
-            yield self._connection
+            yield connection
             driver.commit()
         except BaseException:
-            driver.rollback()
+            self._roll_back(driver)
             raise
+
+    def _begin(self) -> tuple[Connection, Any]:
+        """The connection, with a transaction begun on it; a new one if the server has ended it."""
+        if self._connection is not None:
+            driver = self._connection.connection.driver_connection
+            try:
+                self._database.begin(driver)
+            except self._database.errors:
+                # Nothing has been done yet. Only a connection that is gone is made anew.
+                if not self._is_gone(driver):
+                    raise
+                self._disconnect()
+            else:
+                return self._connection, driver
+        self._connection = self._database.engine.connect()
+        driver = self._connection.connection.driver_connection
+        self._database.begin(driver)
+        return self._connection, driver
+
+    def _roll_back(self, driver: Any) -> None:
+        try:
+            driver.rollback()
+        except self._database.errors:
+            # The server has done so itself, when it lost the connection.
+            self._disconnect()
+
+    def _is_gone(self, driver: Any) -> bool:
+        return self.shared and bool(driver.closed)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        self._engine.dispose()
+        self._database.engine.dispose()
 
     def __enter__(self) -> Store:
         return self
@@ -132,48 +158,3 @@ class Transaction(
 
     def __init__(self, connection: Connection) -> None:
         SliceQueries.__init__(self, connection)
-
-
-def _engine(url: str) -> Engine:
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise UsageError("the store's URL is not one that SQLAlchemy knows") from error
-    name = _shown(parsed)
-    sqlite = parsed.get_backend_name() == "sqlite"
-    # A database in memory belongs to one connection: all threads have to share it.
-    in_memory = sqlite and parsed.database in {None, "", ":memory:"}
-    # The driver's own BEGIN comes too late, before the first write: the store says it itself.
-    options: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if sqlite else {}
-    if in_memory:
-        options |= {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
-    try:
-        engine = create_engine(parsed, **options)
-    except (SQLAlchemyError, ImportError) as error:
-        raise UsageError(f"cannot use the job database {name}: {error}") from error
-    if sqlite:
-        _set_up_sqlite(engine)
-    return engine
-
-
-def _shown(url: URL) -> str:
-    """The URL for people: without its password."""
-    return url.render_as_string(hide_password=True)
-
-
-def _set_up_sqlite(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def on_connect(connection: Any, record: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={int(_BUSY_SECONDS * 1000)}")
-        cursor.execute("PRAGMA journal_mode=WAL")
-        # What is committed is in the system's hands, so it survives the kill of this process.
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
-
-
-def _reason(error: SQLAlchemyError | sqlite3.Error) -> str:
-    """The driver's message in one line, without the statement."""
-    cause = getattr(error, "orig", None) or error
-    return str(cause).splitlines()[0]

@@ -1,22 +1,18 @@
 from __future__ import annotations
 
-import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
 
 from rig.errors import BenchError, UsageError
-from rig.jobs.store import Store
+from rig.jobs.store import Store, ThingRecord, database
+from tests.postgresql import Cluster
 from tests.rig.jobs.world import THING, World, make_world
 
 
-def url_of(directory: Path) -> str:
-    return f"sqlite:///{directory}/jobs.db"
-
-
-def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
-    world = make_world(tmp_path, url=url_of(tmp_path))
+def test_everything_is_there_after_a_restart(tmp_path: Path, store_url: str) -> None:
+    world = make_world(tmp_path, url=store_url)
     world.service.registry.attach_certificate(THING, "ab" * 32)
     update = world.offer("u1", b"image" * 1000, ("MQTT", "HTTP"), description="d")
     details = {"self_test": "ready", "updatedBy": "0x00090002"}
@@ -28,7 +24,7 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     before = world.accepted("$next/get")
     world.store.close()
 
-    again = make_world(tmp_path, url=url_of(tmp_path))
+    again = make_world(tmp_path, url=store_url)
     after = again.accepted("$next/get")
     assert after["execution"]["statusDetails"] == details
     for execution in (before["execution"], after["execution"]):
@@ -78,9 +74,9 @@ def test_a_failed_command_changes_nothing(world: World) -> None:
     assert world.news() == []
 
 
-def test_two_processes_may_share_the_file(tmp_path: Path) -> None:
-    one = make_world(tmp_path, url=url_of(tmp_path))
-    other = make_world(tmp_path, url=url_of(tmp_path))
+def test_two_processes_may_share_the_database(tmp_path: Path, store_url: str) -> None:
+    one = make_world(tmp_path, url=store_url)
+    other = make_world(tmp_path, url=store_url)
     one.service.create_job("job1", [THING], {})
     assert other.accepted("$next/get")["execution"]["jobId"] == "job1"
     other.accepted("job1/update", {"status": "IN_PROGRESS"})
@@ -91,8 +87,8 @@ def test_two_processes_may_share_the_file(tmp_path: Path) -> None:
     other.store.close()
 
 
-def test_threads_do_not_lose_each_others_updates(tmp_path: Path) -> None:
-    worlds = [make_world(tmp_path, url=url_of(tmp_path)) for _ in range(2)]
+def test_threads_do_not_lose_each_others_updates(tmp_path: Path, store_url: str) -> None:
+    worlds = [make_world(tmp_path, url=store_url) for _ in range(2)]
     worlds[0].service.create_job("job1", [THING], {})
 
     def work(world: World) -> None:
@@ -115,7 +111,9 @@ def test_bad_databases_are_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("this is no database, and long enough to be seen as none")
     for url, message in (
         ("not a url", "is not one that SQLAlchemy knows"),
-        ("nosuchdb://x", "cannot use the job database"),
+        ("nosuchdb://x", "begins with sqlite:/// or postgresql://"),
+        ("mysql://host/x", "begins with sqlite:/// or postgresql://"),
+        ("postgresql://127.0.0.1/x?bogus=1", "invalid connection option"),
         (f"sqlite:///{tmp_path}/nowhere/jobs.db", "unable to open database file"),
         (f"sqlite:///{tmp_path}/text.db", "file is not a database"),
     ):
@@ -124,20 +122,21 @@ def test_bad_databases_are_one_clear_line(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_a_database_of_another_version_is_refused(tmp_path: Path) -> None:
-    Store.in_file(tmp_path / "jobs.db").close()
-    with sqlite3.connect(tmp_path / "jobs.db") as connection:
-        connection.execute("UPDATE schema_version SET version = 99")
-    connection.close()
-    with pytest.raises(UsageError, match="has schema version 99"):
-        Store.in_file(tmp_path / "jobs.db")
+def test_a_database_of_another_version_is_refused(store_url: str) -> None:
+    store = Store(store_url)
+    with store.transaction() as transaction:
+        transaction._connection.exec_driver_sql("UPDATE schema_version SET version = 99")
+    store.close()
+    with pytest.raises(UsageError, match="has schema version 99") as caught:
+        Store(store_url)
+    assert "\n" not in str(caught.value)
 
 
-def test_a_database_that_breaks_is_a_fault_of_the_bench(tmp_path: Path) -> None:
-    world = make_world(tmp_path, url=url_of(tmp_path))
+def test_a_database_that_breaks_is_a_fault_of_the_bench(tmp_path: Path, store_url: str) -> None:
+    world = make_world(tmp_path, url=store_url)
     with world.store.transaction() as transaction:
         transaction._connection.exec_driver_sql("DROP TABLE executions")
-    with pytest.raises(BenchError, match="the job database failed: no such table"):
+    with pytest.raises(BenchError, match=r"the job database failed: .*executions"):
         world.service.pending(THING)
     assert world.rejected("$next/get")["code"] == "InternalError"
     world.store.close()
@@ -147,3 +146,74 @@ def test_no_password_is_told() -> None:
     with pytest.raises(UsageError) as caught:
         Store("nosuchdb://user:geheim@host/db")
     assert "geheim" not in str(caught.value)
+
+
+def test_a_server_that_refuses_is_one_clear_line(cluster: Cluster) -> None:
+    for url, message in (
+        (cluster.url("nowhere"), 'database "nowhere" does not exist'),
+        (cluster.url("postgres").replace("otarig@", "nobody:geheim@"), 'role "nobody"'),
+    ):
+        with pytest.raises(UsageError, match=message) as caught:
+            Store(url)
+        assert "\n" not in str(caught.value)
+        assert "geheim" not in str(caught.value)
+
+
+def test_a_server_that_does_not_run_is_a_fault_of_the_bench(tmp_path: Path) -> None:
+    for url in ("postgresql://127.0.0.1:1/otarig", f"postgresql:///otarig?host={tmp_path}"):
+        with pytest.raises(
+            BenchError, match="cannot reach the job database postgresql://"
+        ) as caught:
+            Store(url)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_server_that_ends_the_connection_is_found_again(cluster: Cluster, tmp_path: Path) -> None:
+    world = make_world(tmp_path, url=cluster.new_database())
+    world.service.create_job("job1", [THING], {})
+    cluster.end_sessions()
+    # Between two transactions nobody notices; one that was under way has failed as a whole.
+    assert world.accepted("job1/update", {"status": "IN_PROGRESS"}) is not None
+
+    def cut_in_the_middle() -> None:
+        with world.store.transaction() as transaction:
+            transaction.add_thing(ThingRecord("half", "id", 1.0))
+            cluster.end_sessions()
+
+    with pytest.raises(BenchError, match="the job database failed"):
+        cut_in_the_middle()
+    assert not world.service.has_thing("half")
+    assert world.accepted("$next/get")["execution"]["versionNumber"] == 2
+    world.store.close()
+
+
+def test_a_process_that_hangs_in_its_turn_does_not_stop_the_others(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        database,
+        "_POSTGRESQL_SETTINGS",
+        ("SET lock_timeout='5s'", "SET idle_in_transaction_session_timeout='200ms'"),
+    )
+    url = cluster.new_database()
+    hanging, other = Store(url), Store(url)
+
+    def hang() -> None:
+        with hanging.transaction() as transaction:
+            transaction.add_thing(ThingRecord("late", "id", 1.0))
+            with other.transaction() as elsewhere:
+                elsewhere.add_thing(ThingRecord("other", "id", 1.0))
+
+    with pytest.raises(BenchError, match="idle-in-transaction timeout"):
+        hang()
+    with hanging.transaction() as transaction:
+        assert [thing.name for thing in transaction.things()] == ["other"]
+    hanging.close()
+    other.close()
+
+
+def test_names_have_one_order_in_every_database(world: World) -> None:
+    names = ["Zeta", "alpha", "alpha-1", "alpha1", "alpha_2", "beta", THING]
+    for name in names:
+        world.service.registry.create_thing(name)
+    assert [thing.name for thing in world.service.registry.things()] == sorted(names)
