@@ -53,9 +53,11 @@ def update_fleet(
     processes: int,
     tls: bool,
 ) -> Measured:
-    """Update every thing once; with `tls` the devices show a certificate, all the same one, which
-    stands for each of them. The time begins with the call of CreateOTAUpdate and ends when the
-    last device has its last report acknowledged."""
+    """Update every thing once; with `tls` each device shows a certificate of its own.
+
+    The time begins with the call of CreateOTAUpdate and ends when the last device has its last
+    report acknowledged.
+    """
     data = directory / "serve"
     image = build_image(Version(1, 0, 1), size)
     with _serving(data, broker) as serve_pid:
@@ -64,7 +66,8 @@ def update_fleet(
         target = _enrol(iot, things)
         endpoint: dict[str, Any] = {"port": client.state.plain_port}
         if tls:
-            files = _certificate(iot, directory, things) | {"ca": client.state.ca}
+            certs = _issue(client, directory / "certs", things)
+            files = {"ca": client.state.ca, "certs": str(certs)}
             endpoint = {"port": client.state.mqtt_port, "tls": files}
         client.upload(KEY, image)
         signature = SigningKey.load(data / SIGNING_KEY_FILE).sign(image)
@@ -156,12 +159,11 @@ def _enrol(iot: Any, things: Sequence[str]) -> str:
     return arn
 
 
-def _certificate(iot: Any, directory: Path, things: Sequence[str]) -> dict[str, str]:
-    """A certificate that stands for every thing, and its key, in files."""
-    made = iot.create_keys_and_certificate(setAsActive=True)
+def _issue(client: ServeClient, directory: Path, things: Sequence[str]) -> Path:
+    """A certificate for every thing, each in a file with its key; their directory."""
+    directory.mkdir()
     for thing in things:
-        iot.attach_thing_principal(thingName=thing, principal=made["certificateArn"])
-    cert, key = directory / "device.pem", directory / "device.key"
-    cert.write_text(made["certificatePem"])
-    key.write_text(made["keyPair"]["PrivateKey"])
-    return {"cert": str(cert), "key": str(key)}
+        identity = client.enrol(thing)
+        pem = identity.certificate + identity.private_key
+        (directory / f"{thing}.pem").write_text(pem)
+    return directory

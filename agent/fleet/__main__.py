@@ -34,8 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     if signer is None:
         print(f"agent.fleet: {config['signer']} holds no P-256 public key", file=sys.stderr)
         return EXIT_UNUSABLE
-    kind = DeviceKind(MqttEndpoint(config["host"], config["port"]), signer, _tls(config.get("tls")))
-    devices = [SimulatedDevice(thing, kind) for thing in config["things"]]
+    kind = DeviceKind(MqttEndpoint(config["host"], config["port"]), signer)
+    tls = config.get("tls")
+    devices = [SimulatedDevice(thing, kind, _tls(thing, tls)) for thing in config["things"]]
     fleet, patience_s = Fleet(devices), float(config["patience_s"])
     try:
         if not fleet.run(lambda: all(device.idle for device in devices), patience_s):
@@ -54,11 +55,12 @@ def main(arguments: list[str] | None = None) -> int:
         fleet.close()
 
 
-def _tls(files: dict[str, str] | None) -> ssl.SSLContext | None:
+def _tls(thing: str, files: dict[str, str] | None) -> ssl.SSLContext | None:
     if files is None:
         return None
     context = ssl.create_default_context(cafile=files["ca"])
-    context.load_cert_chain(files["cert"], files["key"])
+    # A PEM file for each thing, with its certificate and its key.
+    context.load_cert_chain(Path(files["certs"]) / f"{thing}.pem")
     return context
 
 

@@ -24,11 +24,10 @@ from agent.protocol.version import Version
 
 @dataclass(frozen=True)
 class DeviceKind:
-    """What all devices of a fleet share. ``tls`` has their certificate; without it, plain MQTT."""
+    """What all devices of a fleet share."""
 
     endpoint: MqttEndpoint
     signer: ec.EllipticCurvePublicKey
-    tls: ssl.SSLContext | None = None
     factory: Version = field(default_factory=lambda: Version(1, 0, 0))
     window: int = 8
     block_size: int = 4096
@@ -89,18 +88,21 @@ class NoHttp:
 class SimulatedDevice:
     """A device that accepts every image whose signature is right.
 
+    ``tls`` has its certificate; without it, it speaks plain MQTT.
+
     The fleet's loop owns it: it calls :meth:`attend` now and then, and :meth:`ready` when the
     socket is.
     """
 
     link: Link
 
-    def __init__(self, thing: str, kind: DeviceKind) -> None:
+    def __init__(self, thing: str, kind: DeviceKind, tls: ssl.SSLContext | None = None) -> None:
         self.thing = thing
         self.flash = MemoryFlash(kind.factory)
         self.finished: list[Finished] = []
         self.failed: list[str] = []
         self._kind = kind
+        self._tls = tls
         self._notify_next = topics.notify_next(thing).encode()
         self._answer = topics.next_get_accepted(thing).encode()
         prefix, _, suffix = topics.stream_data(thing, "+").partition("+")
@@ -123,7 +125,7 @@ class SimulatedDevice:
         self._events: deque[tuple[Event, EventData]] = deque()
         self._timers = DeadlineTimers()
         self.link = Link(
-            self.thing, kind.endpoint, kind.tls, self._up, self._down, self._on_message
+            self.thing, kind.endpoint, self._tls, self._up, self._down, self._on_message
         )
         settings = MachineSettings(
             version=self.flash.running.version,
