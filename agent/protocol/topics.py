@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 NEXT = "$next"
 """Stands for the next pending job in place of a job id."""
@@ -129,6 +130,8 @@ class ReservedTopic:
     tail: str = ""
 
 
+# The same topic is looked at by several, one right after the other.
+@lru_cache(maxsize=256)
 def parse_reserved(topic: str) -> ReservedTopic | None:
     """Take a topic apart; None if it does not begin with ``$aws/``. Never raises."""
     if not topic.startswith(_RESERVED):

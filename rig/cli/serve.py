@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import ipaddress
 import logging
 import signal
@@ -28,6 +29,8 @@ from rig.trace import RecorderSwitch
 
 MQTT_PORT = 8883
 HTTP_PORT = 8080
+COLLECT_AFTER = 50_000
+"""New objects after which the garbage collector looks at them; 700 without a word."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -63,6 +66,7 @@ async def _serve(options: argparse.Namespace) -> None:
         # The public half of the key that images are signed with: what devices are given.
         write_private_file(data / SIGNER_FILE, server.signing_key.public_pem)
         await server.start()
+        _spare_the_collector()
         try:
             _state(server, options.host).save(data)
             _tell(server, options)
@@ -73,6 +77,16 @@ async def _serve(options: argparse.Namespace) -> None:
             await server.stop()
     except asyncio.CancelledError:
         TerminalConsole(highlight=False).print("serve has stopped; its data stays in", str(data))
+
+
+def _spare_the_collector() -> None:
+    """What is there by now stays until the end: the collector need not look at it again and again.
+
+    Requests leave next to no cycles behind, so it is also sent round less often.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
 
 
 def _cancel_on_signal() -> None:

@@ -74,6 +74,7 @@ class BrokerLink(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._accepted = False
         self._closing = False
+        self._paused = False
         self._heard = False
         self._failure: str | None = None
         self._reason = Reason.SERVER_UNAVAILABLE
@@ -102,8 +103,11 @@ class BrokerLink(asyncio.Protocol):
     def pause(self, paused: bool) -> None:
         """Stop reading from the broker, or go on."""
         transport = self._transport
-        if transport is None or self._closing or transport.is_closing():
+        if paused is self._paused or transport is None or self._closing:
             return
+        if transport.is_closing():
+            return
+        self._paused = paused
         if paused:
             transport.pause_reading()
         else:

@@ -89,6 +89,7 @@ class DeviceConnection(asyncio.Protocol):
         self._forward: list[Packet] = []
         self._device_full = False
         self._broker_full = False
+        self._deaf = False
         self._alive = True
         self._pumping = False
         self._pump_scheduled = False
@@ -282,10 +283,13 @@ class DeviceConnection(asyncio.Protocol):
         transport = self._transport
         if not self._alive or transport is None or transport.is_closing():
             return
-        if self._pending or self._must_wait:
-            transport.pause_reading()
-        else:
-            transport.resume_reading()
+        deaf = bool(self._pending) or self._must_wait
+        if deaf is not self._deaf:
+            self._deaf = deaf
+            if deaf:
+                transport.pause_reading()
+            else:
+                transport.resume_reading()
         if self._link is not None:
             self._link.pause(self._device_full)
 

@@ -9,7 +9,7 @@ nothing that outlives the connection.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -232,19 +232,30 @@ class Session:
         if request.pid is not None:
             yield Send(Puback(request.pid))
         properties = only(request.properties, Property.CORRELATION_DATA)
-        for reply in outcome.replies:
-            answer = Publish(reply.topic, reply.payload, request.qos, properties=properties)
-            size = self._terms.max_packet and len(encode(replace(answer, qos=0), self.level)) + 2
-            if size > self._terms.max_packet:
-                # As if it had been sent (MQTT 5 §3.1.2.11.4).
-                yield Note(f"{reply.topic} not sent: {size} bytes, more than the device takes")
-                continue
-            yield from self._deliver(answer)
-            if self.state is State.ENDED:
-                break
+        answers = (
+            Publish(reply.topic, reply.payload, request.qos, properties=properties)
+            for reply in outcome.replies
+        )
+        if request.qos or self._terms.max_packet:
+            yield from self._on_terms(answers)
+        else:
+            # The blocks of a download: nothing to number, nothing to measure.
+            yield from map(Send, answers)
         self._late_news += outcome.notifications
         if not self._subscribing:
             yield from self._flush_news()
+
+    def _on_terms(self, answers: Iterable[Publish]) -> Iterator[Act]:
+        """Send what the device takes."""
+        for answer in answers:
+            size = self._terms.max_packet and len(encode(replace(answer, qos=0), self.level)) + 2
+            if size > self._terms.max_packet:
+                # As if it had been sent (MQTT 5 §3.1.2.11.4).
+                yield Note(f"{answer.topic} not sent: {size} bytes, more than the device takes")
+                continue
+            yield from self._deliver(answer)
+            if self.state is State.ENDED:
+                return
 
     def holds_back(self, notification: Notification) -> bool:
         """Whether news from elsewhere waits here, behind the device's own (see `_flush_news`).

@@ -13,6 +13,7 @@ import re
 import secrets
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from rig.errors import BenchError, UsageError
@@ -69,7 +70,7 @@ class ObjectStore:
         """The object, None if there is none; raises `UsageError` for an impossible name."""
         name = _file_name(bucket, key)
         try:
-            now = _fingerprint((self._root / name).lstat())
+            now = _fingerprint(os.lstat(f"{self._root}/{name}"))
         except FileNotFoundError:
             return None
         with self._lock:
@@ -138,6 +139,7 @@ def check_name(bucket: str, key: str) -> None:
         raise UsageError("an object key has no NUL character")
 
 
+@lru_cache(maxsize=1024)
 def _file_name(bucket: str, key: str) -> str:
     check_name(bucket, key)
     # A bucket name has no slash, so bucket/key is one to one.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rig.gateway.codec.packets import (
     FIXED_FLAGS,
     LEVEL_3_1_1,
@@ -27,6 +29,9 @@ from rig.gateway.codec.packets import (
 from rig.gateway.codec.properties import Properties, write_properties
 from rig.gateway.codec.wire import encode_binary, encode_remaining_length, encode_string
 
+# The blocks of a window go to the same topic, one after the other.
+_topic = lru_cache(maxsize=256)(encode_string)
+
 
 def encode(packet: Packet, level: int = LEVEL_3_1_1) -> bytes:
     """The packet's bytes; a CONNECT names its level itself.
@@ -48,7 +53,7 @@ def _publish(packet: Publish, level: int) -> bytes:
     if (packet.pid is None) != (packet.qos == 0):
         raise ValueError(f"PUBLISH with QoS {packet.qos} and packet identifier {packet.pid}")
     first = 0x30 | packet.dup << 3 | packet.qos << 1 | packet.retain
-    head = encode_string(packet.topic)
+    head = _topic(packet.topic)
     if packet.pid is not None:
         head += packet.pid.to_bytes(2, "big")
     if level >= LEVEL_5:

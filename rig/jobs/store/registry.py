@@ -11,6 +11,14 @@ from rig.jobs.store.records import ACTIVE, NON_EXCLUSIVE, CertificateRecord, Thi
 
 # Built once: a device is looked up each time that it connects.
 _THING = select(schema.things).where(schema.things.c.name == bindparam("of_name"))
+_THINGS_OF_CERTIFICATE = (
+    select(schema.thing_principals.c.thing)
+    .join(schema.certificates)
+    .where(
+        schema.certificates.c.certificate_id == bindparam("of_certificate"),
+        schema.certificates.c.status == ACTIVE,
+    )
+)
 
 
 class RegistryQueries:
@@ -106,10 +114,5 @@ class RegistryQueries:
 
     def things_of_certificate(self, certificate_id: str) -> frozenset[str]:
         """The things an active certificate stands for; none for one that is not active."""
-        principals, certificates = schema.thing_principals, schema.certificates
-        query = (
-            select(principals.c.thing)
-            .join(certificates, principals.c.certificate_id == certificates.c.certificate_id)
-            .where(certificates.c.certificate_id == certificate_id, certificates.c.status == ACTIVE)
-        )
-        return frozenset(self._connection.scalars(query))
+        of = {"of_certificate": certificate_id}
+        return frozenset(self._connection.scalars(_THINGS_OF_CERTIFICATE, of))
