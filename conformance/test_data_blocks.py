@@ -41,6 +41,23 @@ def test_out_of_order(scenario: Scenario) -> None:
     device.keeps(update.image)
 
 
+@pytest.mark.full_profile
+@pytest.mark.requirement("OTA-DAT-036")
+@pytest.mark.usefixtures("good_case")
+def test_many(scenario: Scenario) -> None:
+    """A download of many blocks is reported as often as the device declares.
+
+    1. The device downloads 1.0.1, a window longer than the number of blocks from report to report.
+    2. The image is complete, accepted and kept.
+    """
+    cloud, device = scenario.cloud, scenario.device
+    declares = device.board.declares
+    size = (declares.status_frequency + declares.window) * declares.block_size
+    update = cloud.offer("1.0.1", size=size)
+    device.reports(update, "SUCCEEDED", "accepted")
+    device.keeps(update.image)
+
+
 # -- blocks that come twice, late, or not at all -------------------------------------------------
 
 
