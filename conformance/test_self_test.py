@@ -61,11 +61,12 @@ def test_fails_self_test(scenario: Scenario, behaviour: Behaviour, reason: str) 
 
 
 def comes_on_trial(scenario: Scenario, behaviour: Behaviour = Behaviour.PASS) -> Update:
-    """A new image runs on trial and has asked for its job; the answer must be lost on the way."""
+    """A new image runs on trial and has asked for its job; the answer is lost on the way."""
     cloud, device = scenario.cloud, scenario.device
     update = cloud.offer(cloud.images.make("1.0.1", behaviour=behaviour))
     device.reaches_self_test(update, "ready")
     device.asks_for_a_job_after_booting(update.image)
+    device.misses_answer()
     return update
 
 

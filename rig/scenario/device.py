@@ -22,6 +22,7 @@ from rig.scenario.observing import (
     is_download,
     is_empty_answer,
     is_job_request,
+    is_lost_answer,
     is_news,
     reported_status,
 )
@@ -235,6 +236,10 @@ class Device:
     def is_told_of_no_job(self, since: int) -> None:
         """Wait until a job request was answered with "there is none"."""
         self.wait(is_empty_answer, "to be told that there is no job", since=since)
+
+    def misses_answer(self) -> None:
+        """Wait until the answer to a job request of the last boot was lost on its way."""
+        self.wait(is_lost_answer, "to be answered in vain", since=self._boot_position())
 
     def gets_news(self, since: int) -> None:
         """Wait until a job document that the device has not asked for was sent to it."""

@@ -73,6 +73,13 @@ def is_empty_answer(event: Event) -> bool:
     return "execution" not in json.loads(bytes.fromhex(event.data["payload"]))
 
 
+def is_lost_answer(event: Event) -> bool:
+    """The rig took the answer to a job request on its way to the device."""
+    return event.kind == "FAULT" and str(event.data.get("topic", "")).endswith(
+        f"/{topics.NEXT}/get/accepted"
+    )
+
+
 def is_news(event: Event) -> bool:
     """A job document on its way to the device that it has not asked for (NN)."""
     return (
