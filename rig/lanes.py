@@ -144,8 +144,8 @@ def _be_a_lane(parent: int, lane: Lane, run: Callable[[Lane], Ended]) -> None:
         os._exit(status)
 
 
-def listen(lanes: Sequence[Lane], hear: Callable[[Lane, Told], None]) -> None:
-    """Hear what the lanes tell, until all have ended.
+def listen(lanes: Sequence[Lane], hear: Callable[[Lane, Any], None]) -> None:
+    """Hear what the lanes tell, until all have ended: whatever they send, then `Ended` or `Lost`.
 
     A signal to this process has the lanes end in order, a second one without waiting for anything,
     a third one at once; `KeyboardInterrupt` is raised, but only when all is heard.
@@ -170,7 +170,7 @@ def listen(lanes: Sequence[Lane], hear: Callable[[Lane, Told], None]) -> None:
             assert isinstance(connection, Connection)
             lane = open_now[connection]
             try:
-                told: Told = connection.recv()
+                told = connection.recv()
             except EOFError:
                 del open_now[connection]
                 connection.close()

@@ -18,10 +18,11 @@ from rig.cli.progress import safe
 from rig.cli.terminal import TerminalConsole
 from rig.errors import BenchError, UsageError
 from rig.interruption import interruption
-from rig.powercut.cuts import chosen, cuts
+from rig.powercut.cuts import Cut, chosen, cuts
+from rig.powercut.follow_up import FollowUp, follow_up, worth_following
 from rig.powercut.operations import Layout
 from rig.powercut.recording import RUNS, Recording, layout_of, record
-from rig.powercut.sweep import Outcome, sweep
+from rig.powercut.sweep import sweep
 from rig.scenario.device import DeviceFailure
 from targets.board import Board, load_board
 
@@ -37,6 +38,9 @@ class Figures:
     cuts: int = 0
     bricks: int = 0
     swept_s: float = 0.0
+    followed: int = 0
+    ended_well: int = 0
+    nexts: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
 
 
@@ -55,12 +59,22 @@ def run(arguments: Sequence[str]) -> int:
         with console.status(f"watching the flash operations of one {name}"):
             recording = _recording(board, name)
         _sweep(console, board, layout, recording, options, figures)
+        if not options.boots_only:
+            _follow_up(console, board, layout, recording, options, figures)
+        if figures.bricks >= options.bricks:
+            console.print(f"stopped: {figures.bricks} bricks are enough to go on (--bricks)")
+            break
     seconds = time.monotonic() - started
     touched = ", ".join(f"{count} {kind}" for kind, count in sorted(figures.kinds.items()))
     console.print(f"flash operations: {figures.operations} ({touched})")
     console.print(
         f"cuts: {figures.cuts}, {figures.cuts / max(figures.swept_s, 0.001):.1f} per second"
     )
+    if figures.followed:
+        console.print(
+            f"updates after a cut: {figures.followed}, of them {figures.ended_well} succeeded, the "
+            f"others were reported; next updates: {figures.nexts}"
+        )
     verdict = f"bricks = {figures.bricks}, in {seconds:.0f} s, seed {options.seed}"
     console.print(verdict, style="red" if figures.bricks else "green")
     return EXIT_NOT_CONFORMANT if figures.bricks else EXIT_OK
@@ -99,22 +113,54 @@ def _sweep(
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(f"cuts in the {recording.name}", total=3 * len(places))
         contents = cuts(recording.before, recording.log, places, layout, random)
-        for outcome in sweep(board, contents, recording.images, options.jobs):
+        for outcome in sweep(board, contents, recording, options.jobs):
             interruption.check()
             figures.cuts += 1
             bar.advance(task)
             if outcome.flaw:
                 figures.bricks += 1
-                console.print(safe(brick_line(recording.name, layout, outcome)), style="red")
+                line = brick_line(recording.name, layout, outcome.cut, outcome.flaw)
+                console.print(safe(line), style="red")
+            if figures.bricks >= options.bricks:
+                break
     figures.swept_s += time.monotonic() - began
 
 
-def brick_line(name: str, layout: Layout, outcome: Outcome) -> str:
+def _follow_up(
+    console: TerminalConsole,
+    board: Board,
+    layout: Layout,
+    recording: Recording,
+    options: argparse.Namespace,
+    figures: Figures,
+) -> None:
+    if figures.bricks >= options.bricks:
+        return
+    random = Random(options.seed)
+    places = chosen(recording.log, layout, random)
+    every = list(cuts(recording.before, recording.log, places, layout, random))
+    followed = worth_following(every, recording, layout)
+
+    def goes_on(after: FollowUp) -> bool:
+        figures.followed += 1
+        figures.ended_well += after.status == "SUCCEEDED"
+        figures.nexts += after.tried_next
+        if after.flaw:
+            figures.bricks += 1
+            line = brick_line(recording.name, layout, followed[after.place], after.flaw)
+            console.print(safe(line), style="red")
+        return figures.bricks < int(options.bricks)
+
+    # No progress bar: it is a thread, and the boards' processes are forked.
+    console.print(f"updates after {len(followed)} of the cuts in the {recording.name}")
+    follow_up(board, followed, recording, options.jobs, goes_on)
+
+
+def brick_line(name: str, layout: Layout, cut: Cut, flaw: str) -> str:
     """What was cut, when, and what came of it, in one line."""
-    cut = outcome.cut
     return (
         f"brick: {name}, power cut {cut.moment.value} operation {cut.number}, "
-        f"{layout.described(cut.operation)}: {outcome.flaw}"
+        f"{layout.described(cut.operation)}: {flaw}"
     )
 
 
@@ -140,6 +186,14 @@ def _parser() -> argparse.ArgumentParser:
         default=min(MAX_JOBS, os.cpu_count() or 1),
         metavar="N",
         help="how many chips at a time; default: %(default)s",
+    )
+    words.add_argument(
+        "--boots-only",
+        action="store_true",
+        help="only see that a valid image boots after each cut; no updates thereafter",
+    )
+    words.add_argument(
+        "--bricks", type=int, default=20, metavar="N", help="stop after so many; default: 20"
     )
     words.add_argument(
         "--seed",

@@ -28,6 +28,14 @@ class Cut:
     moment: Moment
     flash: bytes
 
+    def is_before(self, number: int) -> bool:
+        """Whether at the cut the operation of that number had not been begun."""
+        return self.number < number or (self.number == number and self.moment is Moment.BEFORE)
+
+    def is_after(self, number: int) -> bool:
+        """Whether at the cut the operation of that number was done, all of it."""
+        return self.number > number or (self.number == number and self.moment is Moment.AFTER)
+
 
 def chosen(
     log: Sequence[Operation], layout: Layout, random: Random, *, every: bool = False

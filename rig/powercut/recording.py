@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent.protocol.image import Behaviour
 from rig.bench import Bench, BenchOptions
 from rig.errors import BenchError, UsageError
-from rig.powercut.operations import Kind, Layout, Operation, replay
+from rig.powercut.operations import Kind, Layout, Operation, Part, replay
 from rig.scenario import Scenario
 from targets.board import Board
 from targets.virtual.board import VirtualBoard
@@ -16,18 +16,26 @@ from targets.virtual.bus import BUS
 from targets.virtual.flash_watch import FlashWatch
 from targets.virtual.memory_map import FLASH_SIZE, FLASH_START
 
+NEW, FACTORY = "new", "factory"
 WATCHED_SLACK_S = 300.0
 """The device stands still at every word that it writes: it may take this much longer."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What one run did to the flash. `images` are all that may ever run, by their version."""
+    """What one run did to the flash.
+
+    `images` are all that may ever run: `NEW` and `FACTORY`. `armed` is the number of the first
+    operation that gives the new one its trial, `commit` of that which ends its confirmation, None
+    where it is never confirmed.
+    """
 
     name: str
     before: bytes
     log: tuple[Operation, ...]
     images: dict[str, bytes]
+    armed: int
+    commit: int | None
 
 
 def layout_of(board: Board) -> Layout:
@@ -64,10 +72,13 @@ def rollback(scenario: Scenario) -> dict[str, bytes]:
 
 
 def _named(new: bytes, factory: bytes) -> dict[str, bytes]:
-    return {"new": new, "factory": factory}
+    return {NEW: new, FACTORY: factory}
 
 
 RUNS: dict[str, Callable[[Scenario], dict[str, bytes]]] = {"update": update, "rollback": rollback}
+IN_SLOTS = frozenset({Part.DATA, Part.HEADER, Part.MARKER})
+CONFIRMS = frozenset({"update"})
+"""The runs that end with the new image confirmed."""
 
 
 def record(board: Board, names: tuple[str, ...] = tuple(RUNS)) -> list[Recording]:
@@ -81,13 +92,21 @@ def record(board: Board, names: tuple[str, ...] = tuple(RUNS)) -> list[Recording
         bench.close()
 
 
-def _recorded(bench: Bench, board: Board, layout: Layout, name: str) -> Recording:
+def chip_of(board: Board) -> VirtualBoard:
+    """The virtual board that is on the bench. Raises `BenchError`."""
     chip = BUS.board(board.pyocd.probe.rpartition(":")[2])
     if chip is None:
         raise BenchError(f"the virtual board {board.pyocd.probe!r} is not plugged in")
+    return chip
+
+
+def _recorded(bench: Bench, board: Board, layout: Layout, name: str) -> Recording:
+    chip = chip_of(board)
     log: list[Operation] = []
     with bench.scenario(f"powercut-{name}") as scenario:
         scenario.device.start()
+        # As in the field the other slot holds an older image: to be erased, page by page.
+        chip.write(layout.slots[1].start, scenario.cloud.images.make("0.9.0").content)
         before = chip.read(FLASH_START, FLASH_SIZE)
         watch = FlashWatch(
             chip,
@@ -100,7 +119,17 @@ def _recorded(bench: Bench, board: Board, layout: Layout, name: str) -> Recordin
         finally:
             watch.close()
         _check(chip, before, log, layout, name)
-    return Recording(name, before, tuple(log), images)
+    return Recording(name, before, tuple(log), images, *_turning_points(log, layout, name))
+
+
+def _turning_points(log: list[Operation], layout: Layout, name: str) -> tuple[int, int | None]:
+    """Where the image is complete and the boot state begins to change, and where that ends."""
+    in_slots = [n for n, operation in enumerate(log) if layout.part(operation) in IN_SLOTS]
+    states = [n for n, operation in enumerate(log) if layout.part(operation) is Part.STATE]
+    if not in_slots or not states:
+        raise BenchError(f"the {name} wrote no image, or no boot state where flash.erase says")
+    armed = next((n for n in states if n > in_slots[-1]), len(log))
+    return armed, states[-1] if name in CONFIRMS else None
 
 
 def _check(

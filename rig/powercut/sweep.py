@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,13 +10,16 @@ from hashlib import shake_128
 from queue import SimpleQueue
 
 from rig.powercut.cuts import Cut
+from rig.powercut.recording import FACTORY, NEW, Recording
 from targets.board import Board
 from targets.console import BOOT_MARKER
+from targets.sections import Slot
 from targets.virtual.bare_chip import BareChip, LockedUp
 from targets.virtual.memory_map import RAM_SIZE
 
 BOOT = "boot: version="
-STUCK_TRIAL = "the image on trial still runs after a reset without commit"
+VALID = "state=valid"
+STUCK_TRIAL = "the image on trial is tried once more after a power cut without commit"
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,10 @@ class Outcome:
     """Empty if a valid image boots."""
 
 
-def sweep(
-    board: Board, cuts: Iterable[Cut], images: Mapping[str, bytes], jobs: int
-) -> Iterator[Outcome]:
+def sweep(board: Board, cuts: Iterable[Cut], recording: Recording, jobs: int) -> Iterator[Outcome]:
     """Power on after each cut, on `jobs` chips at a time; outcomes as they come.
 
-    `images` are those that may run, by name. Raises `BenchError`.
+    Raises `BenchError`.
     """
     with ExitStack() as stack:
         chips: SimpleQueue[BareChip] = SimpleQueue()
@@ -48,55 +49,84 @@ def sweep(
             if len(running) >= 2 * jobs:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (one.result() for one in done)
-            running.add(pool.submit(_try, chips, board, cut, images))
+            running.add(pool.submit(_try, chips, board, cut, recording))
         for one in running:
             yield one.result()
 
 
-def _try(
-    chips: SimpleQueue[BareChip], board: Board, cut: Cut, images: Mapping[str, bytes]
-) -> Outcome:
+def _try(chips: SimpleQueue[BareChip], board: Board, cut: Cut, recording: Recording) -> Outcome:
     chip = chips.get()
     try:
-        return Outcome(cut, flaw_after(chip, board, cut, images))
+        return Outcome(cut, flaw_after(chip, board, cut, recording))
     finally:
         chips.put(chip)
 
 
-def flaw_after(chip: BareChip, board: Board, cut: Cut, images: Mapping[str, bytes]) -> str:
+def flaw_after(chip: BareChip, board: Board, cut: Cut, recording: Recording) -> str:
     """What is wrong after the cut, empty if nothing is.
 
-    An image on trial is reset once more: without its commit the confirmed one must run.
+    An image on trial has its power cut once more: without its commit the confirmed one must run.
     """
     limit_s = board.slack_s
     try:
-        # RAM after power-on holds anything.
-        chip.power_on(cut.flash, shake_128(b"%d" % cut.number).digest(RAM_SIZE))
+        chip.power_on(cut.flash, _noise(cut.number))
         first = chip.wait_for(BOOT, limit_s)
-        flaw = _flaw(first, board, chip.flash(), images, limit_s)
-        if flaw or first is None or "state=valid" in first:
+        flash = chip.flash()
+        flaw = _flaw(first, board, flash, recording) or _wrong_image(
+            first, board, flash, cut, recording
+        )
+        if flaw or first is None or VALID in first:
             return flaw
-        chip.reset()
+        chip.power_on(chip.flash(), _noise(cut.number + 1))
         second = chip.wait_for(BOOT, limit_s)
-        flaw = _flaw(second, board, chip.flash(), images, limit_s)
-        if not flaw and second is not None and "state=valid" not in second:
+        flaw = _flaw(second, board, chip.flash(), recording)
+        if not flaw and second is not None and VALID not in second:
             return f"{STUCK_TRIAL}: {second}"
         return flaw and f"after the trial: {flaw}"
     except LockedUp as error:
         return str(error)
 
 
-def _flaw(
-    line: str | None, board: Board, flash: bytes, images: Mapping[str, bytes], limit_s: float
-) -> str:
+def _noise(number: int) -> bytes:
+    """RAM after power-on holds anything."""
+    return shake_128(b"%d" % number).digest(RAM_SIZE)
+
+
+def _flaw(line: str | None, board: Board, flash: bytes, recording: Recording) -> str:
     """A boot marker is not enough: the slot it names must hold a whole image."""
     if line is None:
-        return f"no boot marker within {limit_s:g} s"
+        return f"no boot marker within {board.slack_s:g} s"
+    slot = _slot_of(line, board)
+    if slot is None:
+        return f"an unreadable boot marker: {line}"
+    if _image_in(slot, flash, recording) is None:
+        return f"slot {slot.name} runs without holding a whole image: {line}"
+    return ""
+
+
+def _wrong_image(
+    line: str | None, board: Board, flash: bytes, cut: Cut, recording: Recording
+) -> str:
+    """A whole image may be the wrong one: confirmed too early, or given up too late."""
+    if line is None or VALID not in line:
+        return ""
+    slot, commit = _slot_of(line, board), recording.commit
+    runs = None if slot is None else _image_in(slot, flash, recording)
+    if runs == NEW and (commit is None or cut.is_before(commit)):
+        return f"the new image runs as confirmed, which it never was: {line}"
+    if runs == FACTORY and commit is not None and cut.is_after(commit):
+        return f"the image before runs, though the new one was confirmed: {line}"
+    return ""
+
+
+def _slot_of(line: str, board: Board) -> Slot | None:
     found = BOOT_MARKER.search(line)
     slots = {slot.name: slot for slot in board.flash.slots}
-    if found is None or found["slot"] not in slots:
-        return f"an unreadable boot marker: {line}"
-    start = slots[found["slot"]].address
-    if any(flash[start : start + len(image)] == image for image in images.values()):
-        return ""
-    return f"slot {found['slot']} runs without holding a whole image: {line}"
+    return None if found is None else slots.get(found["slot"])
+
+
+def _image_in(slot: Slot, flash: bytes, recording: Recording) -> str | None:
+    """Which of the images that may run the slot holds, all of it."""
+    images = recording.images.items()
+    start = slot.address
+    return next((n for n, image in images if flash[start : start + len(image)] == image), None)

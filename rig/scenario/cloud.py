@@ -191,6 +191,11 @@ class Cloud:
         details = {"self_test": self_test, "updatedBy": f"0x{updater.packed:08x}"}
         self.tell(job_message(update.job_id, self.document_offered(update), details))
 
+    def was_told(self, job: Job, details: Mapping[str, str]) -> None:
+        """Let the job be in progress with these details, as a device left it before."""
+        report = {"status": "IN_PROGRESS", "statusDetails": dict(details)}
+        self.service.handle(self.thing, topics.update(self.thing, job.job_id), compact(report))
+
     def cancel(self, job: Job) -> None:
         """Cancel the job, also when the device has begun with it."""
         self._catch_up()

@@ -102,6 +102,11 @@ class Device:
         self.wait(is_job_request, "to ask for a job after power-on", since=mark)
         self.is_told_of_no_job(since=mark)
 
+    def start_as_it_is(self) -> None:
+        """Switch on with what is in flash already; whether it boots is not waited for."""
+        self.driver.attach(self._connection)
+        self.driver.power_on()
+
     def power_on(self) -> None:
         """Switch on, and wait until the device asks for a job."""
         mark = self.mark()

@@ -90,6 +90,21 @@ class VirtualBoard:
                 self._end()
                 self._store.save(self._flash)
 
+    def stored_flash(self) -> bytes:
+        """What the flash holds while the board is off."""
+        with self.lock:
+            return self._store.load()
+
+    def store_flash(self, content: bytes) -> None:
+        """Let the flash hold this from the next power-on. Raises `BenchError` with power on."""
+        with self.lock:
+            if self._emulator is not None:
+                raise BenchError(
+                    f"the virtual board {self.probe_id!r} has power: switch it off before its "
+                    "flash is exchanged"
+                )
+            self._store.save(content)
+
     def close(self) -> None:
         """Leave no process and no port; the flash file stays for the next power-on."""
         with self.lock:

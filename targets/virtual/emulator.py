@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import shutil
 import socket
@@ -21,7 +22,17 @@ LOCK_UP = "Lockup:"
 """What QEMU says when it gives up on a core that has locked up."""
 
 
-_starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="emulator-starter")
+_starter: ThreadPoolExecutor
+
+
+def _begin_starter() -> None:
+    global _starter
+    _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="emulator-starter")
+
+
+_begin_starter()
+# A forked process has the object, but not its thread.
+os.register_at_fork(after_in_child=_begin_starter)
 
 
 def _dying_with_its_parent() -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 #include "chip/flash.h"
 #include "chip/nrf51.h"
 #include "shared/boot_choice.h"
+#include "shared/boot_record.h"
 #include "shared/device_page.h"
 #include "shared/handover.h"
 #include "shared/memory_map.h"
@@ -96,6 +97,7 @@ _Noreturn void boot_main(void)
     rtt_begin();
     struct boot_plan plan;
     uint32_t faults = device_page_faults(flash_at(DEVICE_PAGE_ADDRESS), FLASH_PAGE_SIZE);
+    boot_record_begin(faults);
     switch (boot_choose(faults, &plan)) {
     case BOOT_AGAIN:
         chip_reset();

@@ -48,6 +48,7 @@ void platform_begin(enum slot running, bool on_trial)
     platform.running = running;
     platform.on_trial = on_trial;
     platform.faults = device_page_faults(flash_at(DEVICE_PAGE_ADDRESS), FLASH_PAGE_SIZE);
+    boot_record_begin(platform.faults);
 }
 
 uint32_t platform_version(void)
@@ -78,6 +79,12 @@ static bool forget_received(void)
     return boot_record_load().phase == TRIAL_NONE || save(platform.running, TRIAL_NONE);
 }
 
+/* The deliberate fault: a slot whose erasing was cut short begins with an erased word, too. */
+static bool passes_for_erased(void)
+{
+    return fault(FAULT_NO_RE_ERASE) && *(const uint32_t *)flash_at(target()) == 0xFFFFFFFFu;
+}
+
 uint32_t platform_create_file(uint32_t size)
 {
     if (platform.on_trial) /* the other slot holds the only image known to be good */
@@ -86,8 +93,11 @@ uint32_t platform_create_file(uint32_t size)
         return PAL_STATUS(PAL_RX_FILE_TOO_LARGE, 0);
     if (!forget_received())
         return PAL_STATUS(PAL_BOOT_INFO_CREATE_FAILED, 0);
-    for (uint32_t offset = 0; offset < size; offset += FLASH_PAGE_SIZE)
+    bool is_erased = passes_for_erased();
+    for (uint32_t offset = 0; offset < size && !is_erased; offset += FLASH_PAGE_SIZE)
         flash_erase_page(target() + offset);
+    if (fault(FAULT_ARMS_BEFORE_IMAGE) && !save(platform.running, TRIAL_ARMED))
+        return PAL_STATUS(PAL_BOOT_INFO_CREATE_FAILED, 0);
     platform.open = true;
     return 0;
 }
@@ -143,6 +153,8 @@ uint32_t platform_close_file(uint32_t size, bool firmware, const uint8_t *signat
         return PAL_STATUS(PAL_NULL_FILE_CONTEXT, 0);
     platform.open = false;
     uint32_t status = check_signature(size, signature, signature_length);
+    if (status != 0 && fault(FAULT_NO_RE_ERASE))
+        flash_erase_page(target());
     if (status != 0 || !firmware)
         return status;
     enum image_flaw flaw = size < IMAGE_HEADER_SIZE + sizeof(struct image_entry)

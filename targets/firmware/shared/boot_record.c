@@ -2,6 +2,7 @@
 
 #include "chip/flash.h"
 #include "shared/crc.h"
+#include "shared/faults.h"
 #include "shared/memory.h"
 #include "shared/memory_map.h"
 #include "shared/slots.h"
@@ -41,8 +42,17 @@ static uint32_t crc_of(const struct record *record)
     return crc32(record, offsetof(struct record, crc));
 }
 
+static bool trusts_torn;
+
+void boot_record_begin(uint32_t faults)
+{
+    trusts_torn = (faults & FAULT_TRUSTS_TORN_RECORD) != 0;
+}
+
 static bool is_valid(const struct record *record)
 {
+    if (trusts_torn)
+        return record->magic == RECORD_MAGIC;
     return record->magic == RECORD_MAGIC && record->crc == crc_of(record) &&
            record->state.active <= SLOT_B && record->state.phase <= TRIAL_REJECTED;
 }

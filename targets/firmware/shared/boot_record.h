@@ -24,6 +24,8 @@ struct boot_state {
     uint32_t image_crc;
 };
 
+/* Before all others: which deliberate faults there are. */
+void boot_record_begin(uint32_t faults);
 /* The state as stored; erased pages are a factory device: slot A, confirmed, no trial. */
 struct boot_state boot_record_load(void);
 /* False if it does not read back; the state is then the one before. */

@@ -11,6 +11,11 @@ enum fault {
     FAULT_RETAINS = 1 << 5,
     FAULT_WRONG_UPDATED_BY = 1 << 6,
     FAULT_SILENT = 1 << 7,
+    /* Seen only by cutting the power. */
+    FAULT_ARMS_BEFORE_IMAGE = 1 << 8,
+    FAULT_TRUSTS_TORN_RECORD = 1 << 9,
+    FAULT_NO_RE_ERASE = 1 << 10,
+    FAULT_TRIAL_IN_RAM = 1 << 11,
 };
 
 #endif

@@ -12,8 +12,10 @@ struct handover {
     void (*interrupt)(uint32_t number); /* the image's; NULL before it runs */
     uint8_t slot;                       /* enum slot */
     uint8_t trial;                      /* 1: the image runs on trial and must commit */
-    uint8_t spare[2];
+    uint16_t tried; /* HANDOVER_TRIED: remembered here alone, by a deliberate fault */
 };
+
+#define HANDOVER_TRIED 0x5452u
 
 #define HANDOVER ((volatile struct handover *)HANDOVER_ADDRESS)
 

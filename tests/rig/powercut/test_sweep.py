@@ -9,6 +9,7 @@ import pytest
 
 from rig.powercut.cuts import Cut, Moment
 from rig.powercut.operations import Kind, Operation
+from rig.powercut.recording import Recording
 from rig.powercut.sweep import sweep
 from targets.board import Board, load_board
 from targets.firmware_image import make_image, part_file
@@ -52,9 +53,10 @@ class Flash:
         body = struct.pack("<IIBBHII", 0x52424F54, 1, 0, ARMED, 0, len(image), crc)
         self.put(RECORDS, body + struct.pack("<I", zlib.crc32(body)))
 
-    def flaw(self, board: Board, images: dict[str, bytes]) -> str:
+    def flaw(self, board: Board, images: dict[str, bytes], commit: int | None = None) -> str:
         cut = Cut(0, OPERATION, Moment.AFTER, bytes(self.content))
-        (outcome,) = sweep(board, [cut], images, jobs=1)
+        recording = Recording("by hand", b"", (), images, 0, commit)
+        (outcome,) = sweep(board, [cut], recording, jobs=1)
         assert outcome.cut is cut
         return outcome.flaw
 

@@ -1,0 +1,56 @@
+"""`otarig powercut` on the real boot loader, right and wrong: it finds the brick and names it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.rig.cli.command import ROOT, Desk
+
+BOARD = (ROOT / "targets" / "boards" / "microbit-v1-virtual.toml").read_text("utf-8")
+ONE_RUN = ("powercut", "--only", "update")
+
+ARMS_BEFORE_IMAGE, TRUSTS_TORN_RECORD, NO_RE_ERASE, TRIAL_IN_RAM = 256, 512, 1024, 2048
+"""Deliberate faults of the reference firmware (shared/faults.h)."""
+
+
+def board_with(desk: Desk, fault: int) -> str:
+    text = BOARD.replace("transport =", f"faults = {fault}\ntransport =", 1)
+    # What boots shows it in a few milliseconds; a brick must not be waited for long.
+    text = text.replace("transport =", "slack_s = 2.0\ntransport =", 1)
+    path = desk.directory / "wrong.toml"
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+def test_the_reference_firmware_always_boots(desk: Desk) -> None:
+    done = desk.run(*ONE_RUN, "--boots-only")
+    assert done.code == 0, done.out + done.err
+    assert "bricks = 0" in done.out
+    found = re.search(r"flash operations: (\d+) \((\d+) erase data", " ".join(done.out.split()))
+    assert found is not None, done.out
+    # An older image was in the slot: all its pages are erased, every word is written.
+    assert int(found[1]) > 20_000
+    assert int(found[2]) > 70
+
+
+@pytest.mark.parametrize(
+    ("fault", "words", "told"),
+    [
+        (ARMS_BEFORE_IMAGE, ("--boots-only",), r"\(state\): no boot marker"),
+        (TRUSTS_TORN_RECORD, ("--boots-only",), r"\(state\): the new image runs as confirmed"),
+        (TRIAL_IN_RAM, ("--boots-only",), r"\(state\): the image on trial is tried once more"),
+        (NO_RE_ERASE, (), r"during operation \d+, erase 0x\w+ \(data\): the next update fails"),
+    ],
+    ids=["arms-before-image", "trusts-torn-record", "trial-in-ram", "no-re-erase"],
+)
+def test_a_wrong_boot_loader_is_found(
+    fault: int, words: tuple[str, ...], told: str, desk: Desk
+) -> None:
+    board = board_with(desk, fault)
+    done = desk.run(*ONE_RUN, "--bricks", "1", "--board", board, *words)
+    assert done.code == 1, done.out + done.err
+    said = " ".join(done.out.split())
+    assert re.search(rf"brick: update, power cut .*?{told}", said), done.out
+    assert desk.is_clean()
