@@ -1,4 +1,7 @@
-"""The file by which a running `serve` tells the other verbs where it is and how to get in."""
+"""The file by which a running `serve` tells the other verbs where it is and how to get in.
+
+Several that share a store may share the data directory: each has a seat, and files with its number.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,10 @@ from rig.private_files import make_private_directory, write_private_file
 DEFAULT_DATA = Path(".otarig") / "serve"
 STATE_FILE = "serve.json"
 LOCK_FILE = "serve.lock"
+SETUP_LOCK_FILE = "setup.lock"
 SIGNING_KEY_FILE = "signing.key"
 SIGNER_FILE = "signer.pub.pem"
+MAX_SEATS = 32
 
 _MAX_STATE_BYTES = 1 << 16
 
@@ -43,19 +48,26 @@ class ServeState:
     def __repr__(self) -> str:
         return f"ServeState({self.endpoint})"
 
-    def save(self, data: Path) -> None:
+    def save(self, data: Path, seat: int = 1) -> None:
         """Write it for others to find; raises `UsageError`."""
-        write_private_file(data / STATE_FILE, json.dumps(asdict(self), indent=1).encode() + b"\n")
+        text = json.dumps(asdict(self), indent=1).encode() + b"\n"
+        write_private_file(data / file_of_seat(STATE_FILE, seat), text)
 
     @staticmethod
-    def forget(data: Path) -> None:
+    def forget(data: Path, seat: int = 1) -> None:
         """Remove the file; one that is left by a `serve` that was killed would mislead."""
-        (data / STATE_FILE).unlink(missing_ok=True)
+        (data / file_of_seat(STATE_FILE, seat)).unlink(missing_ok=True)
+
+
+def file_of_seat(name: str, seat: int) -> str:
+    """`serve.json`, `serve-2.json`, …"""
+    stem, _, suffix = name.rpartition(".")
+    return name if seat == 1 else f"{stem}-{seat}.{suffix}"
 
 
 def find_serve(data: Path) -> ServeState:
     """The `serve` that runs with this data directory; raises `UsageError` if none does."""
-    path = data / STATE_FILE
+    path = _state_file(data)
     try:
         with path.open("rb") as file:
             table = json.loads(file.read(_MAX_STATE_BYTES))
@@ -79,29 +91,77 @@ def start_it(data: Path) -> str:
 
 
 @contextmanager
-def only_serve(data: Path) -> Iterator[None]:
-    """Hold the data directory for one `serve`; raises `UsageError` if another has it.
+def take_seat(data: Path, *, shared: bool) -> Iterator[int]:
+    """Hold a seat in the data directory for one `serve`; there is one unless `shared`.
 
-    The kernel frees the lock however the process ends, so a kill leaves nothing to clean up.
+    Raises `UsageError` if there is none free. The kernel frees the seat however the process ends,
+    so a kill leaves nothing to clean up.
     """
     make_private_directory(data)
-    path = data / LOCK_FILE
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise UsageError(f"cannot open {path}: {error.strerror}; choose another --data") from None
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    descriptor, seat = None, 0
+    while descriptor is None:
+        seat += 1
+        if seat > (MAX_SEATS if shared else 1):
+            if shared:
+                raise UsageError(f"{MAX_SEATS} serves run with the data directory {data} already")
             raise UsageError(
                 f"another serve runs with the data directory {data}: stop it or choose "
                 "another --data"
-            ) from None
-        ServeState.forget(data)
+            )
+        descriptor = _try_lock(data / file_of_seat(LOCK_FILE, seat))
+    try:
+        ServeState.forget(data, seat)
+        yield seat
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def setting_up(data: Path) -> Iterator[None]:
+    """Alone with the data directory, so that what is missing in it is made by one process."""
+    descriptor = _open_lock(data / SETUP_LOCK_FILE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
+
+
+def _state_file(data: Path) -> Path:
+    """That of the first `serve` that runs; with one file there is nothing to choose."""
+    files = [data / file_of_seat(STATE_FILE, seat) for seat in range(1, MAX_SEATS + 1)]
+    there = [(seat, file) for seat, file in enumerate(files, 1) if file.exists()]
+    if len(there) > 1:
+        for seat, file in there:
+            if _is_taken(data / file_of_seat(LOCK_FILE, seat)):
+                return file
+    return there[0][1] if there else files[0]
+
+
+def _is_taken(path: Path) -> bool:
+    descriptor = _try_lock(path)
+    if descriptor is None:
+        return True
+    os.close(descriptor)
+    return False
+
+
+def _try_lock(path: Path) -> int | None:
+    """The descriptor that holds the lock, None if another process has it."""
+    descriptor = _open_lock(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UsageError(f"cannot open {path}: {error.strerror}; choose another --data") from None
 
 
 def _state(table: object) -> ServeState:

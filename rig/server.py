@@ -31,14 +31,15 @@ from rig.jobs.signing_jobs import Signer
 from rig.jobs.store import Store
 from rig.pki import LOOPBACK_NAMES, CertificateAuthority
 from rig.private_files import make_private_directory
-from rig.serve_state import SIGNING_KEY_FILE
+from rig.serve_state import SIGNING_KEY_FILE, file_of_seat
 from rig.signing import SigningKey
 from rig.trace import RecorderSwitch
 
 _log = logging.getLogger(__name__)
 
 TICK_S = 1.0
-"""How often executions that are past their deadline are looked for (job service §3.3)."""
+"""How often executions that are past their deadline are looked for (job service §3.3), and what
+other processes have changed."""
 
 
 def _random_id() -> str:
@@ -51,7 +52,8 @@ class ServerSettings:
 
     With `https` the download server and the control plane speak TLS with the same certificate as
     the gateway; without, they are for loopback only. `store` is the URL of the database that jobs
-    are kept in, by default a file in `data`.
+    are kept in, by default a file in `data`. Each process on one `data` has another `seat`; with
+    `share_ports` they may listen on the same ports, and each gets some of the connections.
     """
 
     data: Path
@@ -62,6 +64,8 @@ class ServerSettings:
     https: bool = False
     broker: str | None = None
     store: str | None = None
+    seat: int = 1
+    share_ports: bool = False
 
 
 def _open_store(settings: ServerSettings) -> Store:
@@ -106,6 +110,7 @@ class Server:
             settings.http_port,
             self._https_context() if settings.https else None,
             ControlPlane(context, self.control_key, clock),
+            share_port=settings.share_ports,
         )
         self.gateway: Gateway
 
@@ -144,6 +149,7 @@ class Server:
                 server_cert=self._cert,
                 server_key=self._key,
                 client_ca=self.ca_file,
+                share_ports=settings.share_ports,
             ),
             self.jobs,
             self.jobs,
@@ -162,6 +168,7 @@ class Server:
             loop.call_soon_threadsafe(self.gateway.notify, notification)
 
         self.jobs.on_notification(publish)
+        self.gateway.on_told = self.jobs.told
         self.jobs.registry.on_identity_change(
             partial(loop.call_soon_threadsafe, self.gateway.check_identities)
         )
@@ -178,12 +185,14 @@ class Server:
             await asyncio.sleep(TICK_S)
             try:
                 await asyncio.to_thread(self.jobs.tick)
+                await asyncio.to_thread(self.jobs.catch_up)
             except BenchError as error:
                 self.gateway.fail(error)
 
     def _issue_server_files(self) -> tuple[Path, Path]:
         """The server's certificate and key: made anew at each start, for the host of this one."""
-        cert, key = self._settings.data / "server.pem", self._settings.data / "server.key"
+        data, seat = self._settings.data, self._settings.seat
+        cert, key = (data / file_of_seat(name, seat) for name in ("server.pem", "server.key"))
         hosts = list(LOOPBACK_NAMES)
         if self._settings.host not in hosts:
             hosts.insert(0, self._settings.host)

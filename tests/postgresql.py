@@ -50,16 +50,20 @@ class Cluster:
     def url(self, database: str) -> str:
         return f"postgresql://{USER}@/{database}?host={self._room}"
 
+    def connect(self, url: str) -> psycopg.Connection:
+        """Without the store, to look and to break things."""
+        return psycopg.connect(url, autocommit=True)
+
     def new_database(self) -> str:
         """The URL of an empty database."""
         name = f"test{next(self._numbers)}"
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+        with self.connect(self.url("postgres")) as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return self.url(name)
 
     def end_sessions(self) -> None:
         """Throw out everybody who is connected."""
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+        with self.connect(self.url("postgres")) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"

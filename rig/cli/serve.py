@@ -17,12 +17,14 @@ from rig.clock import SystemClock
 from rig.errors import UsageError
 from rig.gateway.endpoint import BrokerEndpoint
 from rig.gateway.settings import is_loopback
+from rig.jobs.store import is_shared
 from rig.private_files import write_private_file
 from rig.serve_state import (
     DEFAULT_DATA,
     SIGNER_FILE,
     ServeState,
-    only_serve,
+    setting_up,
+    take_seat,
 )
 from rig.server import Server, ServerSettings
 from rig.trace import RecorderSwitch
@@ -40,8 +42,14 @@ def run(arguments: Sequence[str]) -> int:
     if options.broker is not None:
         BrokerEndpoint.parse(options.broker)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    with only_serve(options.data):
-        asyncio.run(_serve(options))
+    shared = options.store is not None and is_shared(options.store)
+    with take_seat(options.data, shared=shared) as seat:
+        if seat > 1 and options.broker is None:
+            raise UsageError(
+                "another serve has this store and data directory: give all of them one broker by "
+                "--broker mqtt://host:port, or devices miss what the other ones tell"
+            )
+        asyncio.run(_serve(options, _settings(options, seat, shared)))
     return EXIT_OK
 
 
@@ -58,22 +66,23 @@ def _check_host(host: str) -> None:
         )
 
 
-async def _serve(options: argparse.Namespace) -> None:
+async def _serve(options: argparse.Namespace, settings: ServerSettings) -> None:
     _cancel_on_signal()
     data: Path = options.data
-    server = Server(_settings(options), SystemClock(), RecorderSwitch())
+    with setting_up(data):
+        server = Server(settings, SystemClock(), RecorderSwitch())
     try:
         # The public half of the key that images are signed with: what devices are given.
         write_private_file(data / SIGNER_FILE, server.signing_key.public_pem)
         await server.start()
         _spare_the_collector()
         try:
-            _state(server, options.host).save(data)
+            _state(server, options.host).save(data, settings.seat)
             _tell(server, options)
             await asyncio.Event().wait()
         finally:
             # First of all, so that nobody is sent to what is about to close.
-            ServeState.forget(data)
+            ServeState.forget(data, settings.seat)
             await server.stop()
     except asyncio.CancelledError:
         TerminalConsole(highlight=False).print("serve has stopped; its data stays in", str(data))
@@ -103,7 +112,7 @@ def _cancel_on_signal() -> None:
         loop.add_signal_handler(number, stop)
 
 
-def _settings(options: argparse.Namespace) -> ServerSettings:
+def _settings(options: argparse.Namespace, seat: int, shared: bool) -> ServerSettings:
     return ServerSettings(
         options.data,
         host=options.host,
@@ -113,6 +122,8 @@ def _settings(options: argparse.Namespace) -> ServerSettings:
         https=not is_loopback(options.host),
         broker=options.broker,
         store=options.store,
+        seat=seat,
+        share_ports=shared,
     )
 
 

@@ -9,6 +9,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
+from functools import partial
 
 from rig.errors import BenchError, UsageError
 from rig.gateway import policy, tls_buffers
@@ -54,6 +55,8 @@ class Gateway:
         # Called at each new connection before it is recorded, so that what a device wrote to its
         # console before it connected also stands before that in the trace.
         self.before_open: Callable[[], None] = lambda: None
+        # Called with the number of each notification that the broker has acknowledged.
+        self.on_told: Callable[[int], None] = lambda number: None
         self._settings = settings
         self._registry = registry
         self._lacking: set[str] = set()
@@ -90,7 +93,9 @@ class Gateway:
                 ("plain", settings.plain_port, None),
             ):
                 if port is not None:
-                    listener = self._listeners[name] = listen(settings.host, port, name)
+                    listener = self._listeners[name] = listen(
+                        settings.host, port, name, share=settings.share_ports
+                    )
                     self._spawn(self._accept(listener, tls))
         except UsageError:
             await self.stop()
@@ -169,7 +174,9 @@ class Gateway:
 
     def pass_on(self, notification: Notification) -> None:
         """See `Host`."""
-        self._publisher.publish(notification.topic, notification.payload)
+        done = self._publisher.publish(notification.topic, notification.payload)
+        if notification.number is not None:
+            done.add_done_callback(partial(self._told, notification.number))
 
     def fail(self, error: Exception) -> None:
         self.failure = self.failure or error
@@ -240,6 +247,10 @@ class Gateway:
 
     # -- within --------------------------------------------------------------------------------
 
+    def _told(self, number: int, done: asyncio.Future[None]) -> None:
+        if not done.cancelled():
+            self.on_told(number)
+
     def _released(self, name: str) -> None:
         """A hold was released, in whichever thread."""
         loop = self._loop
@@ -261,7 +272,7 @@ class Gateway:
         task.add_done_callback(self._tasks.discard)
 
 
-def listen(host: str, port: int, name: str) -> socket.socket:
+def listen(host: str, port: int, name: str, *, share: bool = False) -> socket.socket:
     """A listening socket. Raises `UsageError`."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -275,6 +286,8 @@ def listen(host: str, port: int, name: str) -> socket.socket:
         ) from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if share:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.setblocking(False)
         listener.bind(address)
         listener.listen(_BACKLOG)

@@ -18,7 +18,8 @@ MAX_PACKET = 128 * 1024 + 65_535 + 4
 class GatewaySettings:
     """Port 0 picks a free one, None means no such listener; the files are PEM.
 
-    `max_packet` bounds the remaining length of a device's packets in bytes.
+    `max_packet` bounds the remaining length of packets in bytes. With `share_ports` other
+    processes of the same user may listen on the same ports, and each gets some of the connections.
     """
 
     broker: BrokerEndpoint
@@ -29,6 +30,7 @@ class GatewaySettings:
     server_key: Path | None = None
     client_ca: Path | None = None
     max_packet: int = MAX_PACKET
+    share_ports: bool = False
 
     def check(self) -> None:
         """Raises `UsageError` for settings that are no gateway, or no safe one."""

@@ -15,6 +15,7 @@ from rig.jobs import messages, requests
 from rig.jobs.carry_out import carry_out
 from rig.jobs.engine import Code, Decision, Refused
 from rig.jobs.engine.commands import Describe, DeviceCommand, Update
+from rig.jobs.outbox import Entry, Outbox
 from rig.jobs.outcome import Notification, Outcome, Reply
 from rig.jobs.requests import BadRequest
 from rig.jobs.settings import JobSettings
@@ -25,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 NEXT = "$next"
 
-Notifications = Callable[[Sequence[Decision], float], tuple[Notification, ...]]
+Notifications = Callable[[Sequence[Entry], float], tuple[Notification, ...]]
 
 _STREAM_APIS = frozenset({ReservedApi.STREAM_DESCRIBE, ReservedApi.STREAM_GET})
 
@@ -39,6 +40,7 @@ class DeviceRequests:
         clock: Clock,
         settings: JobSettings,
         streams: StreamServer,
+        outbox: Outbox,
         text_of: messages.DocumentText,
         notifications: Notifications,
     ) -> None:
@@ -46,6 +48,7 @@ class DeviceRequests:
         self._clock = clock
         self._settings = settings
         self._streams = streams
+        self._outbox = outbox
         self._text_of = text_of
         self._notifications = notifications
 
@@ -76,24 +79,25 @@ class DeviceRequests:
         except BadRequest as bad:
             answer = messages.rejected(bad.code, bad.message, None, now, token)
             return Outcome((Reply(f"{topic}/rejected", answer),))
-        decisions = self.carry_out(command, now)
+        decisions, news = self.carry_out(command, now)
         answered = decisions[0].answer
         if isinstance(answered, Refused):
             answer = messages.refused(answered, now, token)
             return Outcome((Reply(f"{topic}/rejected", answer),))
         answer = messages.accepted(answered, now, token, self._text_of)
-        return Outcome((Reply(f"{topic}/accepted", answer),), self._notifications(decisions, now))
+        return Outcome((Reply(f"{topic}/accepted", answer),), self._notifications(news, now))
 
-    def carry_out(self, command: DeviceCommand, now: float) -> tuple[Decision, ...]:
-        """Decide and commit: the answer is written only when the change is stored."""
+    def carry_out(
+        self, command: DeviceCommand, now: float
+    ) -> tuple[tuple[Decision, ...], tuple[Entry, ...]]:
+        """Decide and commit: the answer and the news are told only when the change is stored."""
         job_id = command.job_id if isinstance(command, Describe | Update) else None
         with self._store.transaction() as transaction:
             before = transaction.load_thing(command.thing, job_id)
             decisions = carry_out(transaction, before, command, now)
-        self._streams.forget_access_of(
-            change.thing for decision in decisions for change in decision.notifications
-        )
-        return decisions
+            news = self._outbox.put(transaction, decisions, now)
+        self._streams.forget_access_of(entry.change.thing for entry in news)
+        return decisions, news
 
     def _failed(self, topic: str) -> Outcome:
         """The fault is ours; the log has it."""

@@ -72,7 +72,10 @@ class DownloadServer:
         port: int = 0,
         tls: ssl.SSLContext | None = None,
         control: ControlFace | None = None,
+        *,
+        share_port: bool = False,
     ) -> None:
+        """With `share_port` other processes of the same user may listen on the same port."""
         self._control = control
         self._objects = objects
         self._clock = clock
@@ -81,6 +84,7 @@ class DownloadServer:
         self._host = host
         self._wanted_port = port
         self._tls = tls
+        self._share_port = share_port
         self._runner: web.ServerRunner | None = None
         self._port = 0
         self._numbers = itertools.count(1)
@@ -103,7 +107,13 @@ class DownloadServer:
         server = web.Server(self._handle, access_log=None, lingering_time=_LINGER_SECONDS)
         runner = web.ServerRunner(server, shutdown_timeout=_LINGER_SECONDS)
         await runner.setup()
-        site = web.TCPSite(runner, self._host, self._wanted_port, ssl_context=self._tls)
+        site = web.TCPSite(
+            runner,
+            self._host,
+            self._wanted_port,
+            ssl_context=self._tls,
+            reuse_port=self._share_port or None,
+        )
         try:
             await site.start()
         except OSError as error:

@@ -15,10 +15,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A `notify` or `notify-next`, published through the broker (job service §1.6, §1.7)."""
+    """A `notify` or `notify-next`, published through the broker (job service §1.6, §1.7).
+
+    `number` is that of its note in the outbox, if it has one.
+    """
 
     topic: str
     payload: bytes
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

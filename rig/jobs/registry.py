@@ -15,6 +15,7 @@ from rig.jobs.store import (
     INACTIVE,
     NON_EXCLUSIVE,
     CertificateRecord,
+    Mark,
     Store,
     ThingRecord,
     Transaction,
@@ -35,9 +36,14 @@ class Registry:
         """Call this when a certificate or thing counts no more as it did, after the commit."""
         self._on_identity_change = tell
 
-    def _identity_changed(self) -> None:
+    def tell_identity_change(self) -> None:
+        """Call back; a change of another process counts as well."""
         if self._on_identity_change is not None:
             self._on_identity_change()
+
+    def _note_identity_change(self, transaction: Transaction) -> None:
+        """For other processes, whose devices' connections may have to end."""
+        transaction.put_out([(Mark.IDENTITIES, None)], self._clock.now())
 
     # -- things ---------------------------------------------------------------------------------
 
@@ -95,7 +101,8 @@ class Registry:
             if transaction.principals_of_thing(name):
                 raise UsageError(f"thing {name} has certificates: detach them first")
             transaction.delete_thing(name)
-        self._identity_changed()
+            self._note_identity_change(transaction)
+        self.tell_identity_change()
 
     def things(self) -> tuple[ThingRecord, ...]:
         """All things by name."""
@@ -159,7 +166,8 @@ class Registry:
         with self._store.transaction() as transaction:
             _known_certificate(transaction, sha256_hex)
             transaction.set_certificate_status(sha256_hex, status, self._clock.now())
-        self._identity_changed()
+            self._note_identity_change(transaction)
+        self.tell_identity_change()
 
     def delete_certificate(self, sha256_hex: str) -> None:
         """Without the certificate, which has to be neither active nor attached."""
@@ -191,7 +199,8 @@ class Registry:
         with self._store.transaction() as transaction:
             self.known_thing(transaction, thing)
             transaction.detach(sha256_hex, thing)
-        self._identity_changed()
+            self._note_identity_change(transaction)
+        self.tell_identity_change()
 
     def certificates_of_thing(self, thing: str) -> tuple[str, ...]:
         with self._store.transaction() as transaction:

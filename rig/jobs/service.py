@@ -20,7 +20,6 @@ from rig.jobs.carry_out import carry_out_or_raise
 from rig.jobs.device_requests import DeviceRequests
 from rig.jobs.engine import (
     Answer,
-    Change,
     Code,
     Decision,
     Execution,
@@ -46,12 +45,14 @@ from rig.jobs.job_spec import JobSpec, check_targets, make_job
 from rig.jobs.keeper import Keeper
 from rig.jobs.objects import ObjectStore, StoredObject
 from rig.jobs.ota_update import OtaFile, OtaUpdate, OtaUpdateSpec
+from rig.jobs.outbox import Entry, Outbox
 from rig.jobs.outcome import Notification, Outcome
 from rig.jobs.presign import Presigner
 from rig.jobs.refusal import RefusalError
 from rig.jobs.registry import Registry
 from rig.jobs.settings import JobSettings
 from rig.jobs.store import (
+    Mark,
     OtaUpdateRecord,
     Store,
     Transaction,
@@ -95,6 +96,7 @@ class JobService:
         self._publish: Publish | None = None
         # One at a time: the database would serialise them anyway, and caches stay simple.
         self._lock = threading.RLock()
+        self._outbox = Outbox(store)
         self._maker = UpdateMaker(objects, settings, presigner, random_id)
         self._streams = StreamServer(store, objects, settings)
         self.registry = Registry(store, clock, random_id)
@@ -104,7 +106,13 @@ class JobService:
         self.templates = Templates(self.kept)
         self.thing_groups = ThingGroups(store, clock, random_id, self._carry_out)
         self._requests = DeviceRequests(
-            store, clock, settings, self._streams, self.document_text, self._notifications
+            store,
+            clock,
+            settings,
+            self._streams,
+            self._outbox,
+            self.document_text,
+            self._notifications,
         )
 
     def on_notification(self, publish: Publish) -> None:
@@ -125,8 +133,8 @@ class JobService:
         """Carry out a device's command that did not come by MQTT; its news are published."""
         with self._lock:
             now = self._clock.now()
-            decisions = self._requests.carry_out(command, now)
-            notifications = self._notifications(decisions, now)
+            decisions, news = self._requests.carry_out(command, now)
+            notifications = self._notifications(news, now)
         self._send(notifications)
         return decisions[0].answer
 
@@ -207,6 +215,7 @@ class JobService:
         with self._lock, self._store.transaction() as transaction:
             transaction.delete_ota_update(update_id)
             if delete_stream and record.stream_id is not None:
+                transaction.put_out([(Mark.STREAMS, None)], self._clock.now())
                 transaction.delete_stream(record.stream_id)
         self._forget_access()
 
@@ -286,6 +295,28 @@ class JobService:
         for job_id in due:
             self._control(Tick(), partial(_load_due_job, job_id))
 
+    def told(self, number: int) -> None:
+        """The broker has the notification of this number; any thread, at once."""
+        self._outbox.told(number)
+
+    def catch_up(self) -> None:
+        """Learn what other processes have changed, and tell what one did not live to tell.
+
+        To be called every few seconds: so old can be what is remembered of streams and identities.
+        """
+        now = self._clock.now()
+        with self._lock:
+            with self._store.transaction() as transaction:
+                caught_up = self._outbox.catch_up(transaction, now)
+            if caught_up.streams:
+                self._streams.forget_access()
+            else:
+                self._streams.forget_access_of(caught_up.things)
+            notifications = self._notifications(caught_up.again, now)
+        if caught_up.identities:
+            self.registry.tell_identity_change()
+        self._send(notifications)
+
     def update_job(
         self,
         job_id: str,
@@ -328,7 +359,8 @@ class JobService:
         with self._lock:
             with self._store.transaction() as transaction:
                 decisions = work(transaction, now)
-            notifications = self._notifications(decisions, now)
+                news = self._outbox.put(transaction, decisions, now)
+            notifications = self._notifications(news, now)
             if notifications:
                 self._streams.forget_access()
         self._send(notifications)
@@ -361,24 +393,20 @@ class JobService:
             lambda bucket, key: presigner.url(bucket, key, job.presign_seconds),
         )
 
-    def _notifications(self, decisions: Sequence[Decision], now: float) -> tuple[Notification, ...]:
-        return tuple(
-            self._notification(change, decision.state, now)
-            for decision in decisions
-            for change in decision.notifications
-        )
+    def _notifications(self, news: Sequence[Entry], now: float) -> tuple[Notification, ...]:
+        return tuple([self._notification(entry, now) for entry in news])
 
-    def _notification(self, change: Change, state: State, now: float) -> Notification:
-        job = None
+    def _notification(self, entry: Entry, now: float) -> Notification:
+        job, change = None, entry.change
         topic = topics.notify(change.thing)
         if isinstance(change, NextChanged):
             topic = topics.notify_next(change.thing)
             if change.execution is not None:
-                job = state.jobs[change.execution.job_id]
+                job = entry.state.jobs[change.execution.job_id]
         payload = messages.notification(
             change, job, now, self.document_text, self.settings.max_jobs_in_notify
         )
-        return Notification(topic, payload)
+        return Notification(topic, payload, entry.number)
 
     def _send(self, notifications: Sequence[Notification]) -> None:
         if self._publish is None:

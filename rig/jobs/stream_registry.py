@@ -10,7 +10,7 @@ from rig.errors import UsageError
 from rig.jobs.engine import Code
 from rig.jobs.objects import ObjectStore
 from rig.jobs.refusal import RefusalError
-from rig.jobs.store import Store, StreamFile, StreamRecord, Transaction
+from rig.jobs.store import Mark, Store, StreamFile, StreamRecord, Transaction
 
 
 class StreamInUseError(UsageError):
@@ -73,6 +73,7 @@ class StreamRegistry:
                 updated_at=self._clock.now(),
             )
             transaction.put_stream(changed)
+            transaction.put_out([(Mark.STREAMS, None)], self._clock.now())
         self._on_change()
         return changed
 
@@ -101,6 +102,7 @@ class StreamRegistry:
                 if stream_id in job.streams and not job.status.terminal:
                     raise StreamInUseError(f"job {job.job_id} names the stream {stream_id}")
             transaction.delete_stream(stream_id)
+            transaction.put_out([(Mark.STREAMS, None)], self._clock.now())
         self._on_change()
 
     def _files(self, files: Sequence[FileSpec]) -> tuple[StreamFile, ...]:

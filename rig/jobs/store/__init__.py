@@ -1,6 +1,8 @@
 """Where jobs outlive the process: one SQL database, by URL."""
 
+from rig.jobs.store.database import is_shared
 from rig.jobs.store.kept import Kind
+from rig.jobs.store.outbox import Mark, OutboxRow
 from rig.jobs.store.records import (
     ACTIVE,
     INACTIVE,
@@ -23,10 +25,13 @@ __all__ = [
     "GroupRecord",
     "KeptRecord",
     "Kind",
+    "Mark",
     "OtaUpdateRecord",
+    "OutboxRow",
     "Store",
     "StreamFile",
     "StreamRecord",
     "ThingRecord",
     "Transaction",
+    "is_shared",
 ]

@@ -66,6 +66,11 @@ class Database:
         return UsageError(f"cannot use the job database {self.name}: {reason}")
 
 
+def is_shared(url: str) -> bool:
+    """Whether the URL names a database for several processes; raises `UsageError`."""
+    return _parsed(url).get_backend_name() == "postgresql"
+
+
 def reason_of(error: Exception) -> str:
     """The driver's message in one line, without the statement."""
     cause = getattr(error, "orig", None) or error
@@ -79,19 +84,24 @@ def _is_unreachable(error: Exception) -> bool:
     )
 
 
-def _engine(url: str) -> Engine:
+def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise UsageError("the store's URL is not one that SQLAlchemy knows") from error
     if parsed.drivername in {"postgresql", "postgres"}:
         parsed = parsed.set(drivername="postgresql+psycopg")
-    kind = parsed.get_backend_name()
-    if kind not in _BEGIN:
+    if parsed.drivername.partition("+")[0] not in _BEGIN:
         raise UsageError(
             f"cannot use the job database {_shown(parsed)}: give a URL that begins with "
             "sqlite:/// or postgresql://"
         )
+    return parsed
+
+
+def _engine(url: str) -> Engine:
+    parsed = _parsed(url)
+    kind = parsed.get_backend_name()
     # A database in memory belongs to one connection: all threads have to share it.
     in_memory = kind == "sqlite" and parsed.database in {None, "", ":memory:"}
     options: dict[str, Any] = {}

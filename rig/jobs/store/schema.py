@@ -17,7 +17,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -191,3 +191,17 @@ ota_updates = Table(
     Column("created_at", Double, nullable=False),
     Column("labels", JSON, nullable=False),
 )
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("mark", _name(16), nullable=False),
+    Column("thing", _name(128)),
+    Column("told", Boolean, nullable=False),
+    Column("noted_at", Double, nullable=False),
+    Index("outbox_told", "told", "noted_at"),
+    # No number is given twice, also when the last row is gone.
+    sqlite_autoincrement=True,
+)
+"""What has changed, until devices and other processes have been told."""

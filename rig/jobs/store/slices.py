@@ -153,5 +153,11 @@ def chunks(names: Collection[str]) -> list[Sequence[str]]:
     return [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]
 
 
+def chunks_of_numbers(numbers: Collection[int]) -> list[Sequence[int]]:
+    """The numbers in order, in such pieces."""
+    ordered = sorted(numbers)
+    return [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]
+
+
 def _merged(one: State, other: State) -> State:
     return State({**other.jobs, **one.jobs}, {**other.executions, **one.executions})

@@ -17,6 +17,7 @@ from rig.jobs.store.database import Database, reason_of
 from rig.jobs.store.groups import GroupQueries
 from rig.jobs.store.kept import KeptQueries
 from rig.jobs.store.listings import ListQueries
+from rig.jobs.store.outbox import OutboxQueries
 from rig.jobs.store.registry import RegistryQueries
 from rig.jobs.store.saving import SaveQueries
 from rig.jobs.store.slices import SliceQueries
@@ -141,7 +142,7 @@ class Store:
             elif found != schema.SCHEMA_VERSION:
                 raise UsageError(
                     f"the job database has schema version {found}, this otarig needs "
-                    f"{schema.SCHEMA_VERSION}: start with a new data directory"
+                    f"{schema.SCHEMA_VERSION}: start with an empty database"
                 )
 
 
@@ -151,6 +152,7 @@ class Transaction(
     StreamQueries,
     KeptQueries,
     ListQueries,
+    OutboxQueries,
     SaveQueries,
     SliceQueries,
 ):
