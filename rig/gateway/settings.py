@@ -54,6 +54,8 @@ class GatewaySettings:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.verify_mode = ssl.CERT_REQUIRED
         context.options |= ssl.OP_NO_RENEGOTIATION
+        # A device has one connection to resume; each ticket is a third of a handshake's work.
+        context.num_tickets = 1
         for path in (self.server_cert, self.server_key, self.client_ca):
             try:
                 path.open("rb").close()
