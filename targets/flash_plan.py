@@ -17,6 +17,7 @@ ERASED = 0xFF
 HEADER = struct.Struct("<4s8xI")
 """Magic and the image's size in bytes."""
 HEADER_SIZE = 64
+MAGIC = b"OTIM"
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,17 @@ def stretch_of(piece: Piece, sectors: Sequence[Piece]) -> Piece:
     return Piece(piece.what, first, content)
 
 
+def has_header(image: bytes) -> bool:
+    """Whether these bytes begin as an image of the reference format does."""
+    return len(image) >= HEADER_SIZE and HEADER.unpack_from(image)[0] == MAGIC
+
+
 def image_in(board: Board, slot: Slot, read: Callable[[int, int], bytes]) -> bytes:
     """The image in a slot, by `read(address, length)`; empty for none."""
     if board.flash.image_length == "trimmed":
         return read(slot.address, slot.size).rstrip(bytes([ERASED]))
     start = read(slot.address, HEADER_SIZE)
-    magic, size = HEADER.unpack_from(start)
-    if magic != b"OTIM" or not HEADER_SIZE <= size <= slot.size:
+    _, size = HEADER.unpack_from(start)
+    if not has_header(start) or not HEADER_SIZE <= size <= slot.size:
         return b""
     return start + read(slot.address + HEADER_SIZE, size - HEADER_SIZE)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 
 class Section(BaseModel):
@@ -85,6 +87,29 @@ class FlashSettings(Section):
         description="how long an image in a slot is: as its header says, or up to the last byte "
         "that is not erased",
     )
+
+    @model_validator(mode="after")
+    def _apart(self) -> FlashSettings:
+        """No two stretches share a byte: one would be flashed over the other."""
+        stretches = [(slot.address, slot.size, f"slot {slot.name}") for slot in self.slots]
+        stretches += [(region.address, region.size, "erase") for region in self.erase]
+        if self.device_page is not None:
+            stretches.append((self.device_page, self.sector_size, "device_page"))
+        for (start, size, what), (following, _, other) in pairwise(sorted(stretches)):
+            if start + size > following:
+                raise PydanticCustomError(
+                    "needed",
+                    "{field} overlaps: {what} ends at {end}, behind the beginning of {other} at "
+                    "{begin}; mend an address or a size",
+                    {
+                        "field": "flash",
+                        "what": what,
+                        "end": f"{start + size:#x}",
+                        "other": other,
+                        "begin": f"{following:#x}",
+                    },
+                )
+        return self
 
 
 class ConsoleSettings(Section):

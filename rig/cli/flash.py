@@ -10,7 +10,8 @@ from rig.by_hand import factory_image, wait_for_boot
 from rig.cli.hand_bench import connection, hand_bench, hand_parser
 from rig.errors import UsageError
 from rig.trace import Header, Recorder, RecorderSwitch
-from targets.board import load_board
+from targets.board import Board, load_board
+from targets.flash_plan import has_header
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -20,9 +21,11 @@ def run(arguments: Sequence[str]) -> int:
     )
     options = words.parse_args(arguments)
     board = load_board(options.board)
+    # Before anything is erased for it.
+    given = b"" if options.image is None else _content(options.image, board)
     recorder = Recorder(Header("flash", board.name, board.thing, {}))
     with hand_bench(options, RecorderSwitch(recorder)) as driver:
-        image = factory_image(board) if options.image is None else _content(options.image)
+        image = factory_image(board) if options.image is None else given
         started = time.monotonic()
         driver.provision(image, connection(board, options.gateway))
         taken = time.monotonic() - started
@@ -38,8 +41,23 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, board: Board) -> bytes:
+    """The image in the file. Raises `UsageError` for what the board cannot hold as one."""
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read the image {path}: {error.strerror}") from None
+    slots = board.flash.slots
+    if not content:
+        raise UsageError(f"the image {path} is empty; give the file that the build makes")
+    if slots and len(content) > slots[0].size:
+        raise UsageError(
+            f"the image {path} has {len(content)} bytes, slot {slots[0].name} has room for "
+            f"{slots[0].size}; give a smaller one"
+        )
+    if slots and board.flash.image_length == "header" and not has_header(content):
+        raise UsageError(
+            f"the image {path} does not begin with the header that the board's images have "
+            "(flash.image_length); give the file that the build makes"
+        )
+    return content

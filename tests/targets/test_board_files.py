@@ -76,6 +76,10 @@ def edited(name: str, section: str | None, **fields: Any) -> dict[str, Any]:
         (edited(VIRTUAL, "console", kind="serial"), r"console\.url is missing; write it"),
         (edited(VIRTUAL, "console", kind="uart"), r"console\.kind is 'uart': .*'rtt'"),
         (edited(VIRTUAL, "power", kind="command"), r"power\.on is missing; write it"),
+        (
+            edited(VIRTUAL, "flash", device_page=0x5000),
+            r"flash overlaps: \w+.* ends at 0x\w+, behind the beginning of \w+.* at 0x5000; mend",
+        ),
         (edited("nucleo-f401re", "command", flash=None), r"command\.flash is missing; write it"),
         (edited("nucleo-f401re", "command", reset=None), r"command\.reset is missing; write it"),
     ],
@@ -86,7 +90,7 @@ def test_a_mistake_names_file_field_and_what_to_write(table: dict[str, Any], mes
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["0x5000", "20480"])
+@pytest.mark.parametrize("text", ["0x3800", "14336"])
 def test_addresses_may_be_text(text: str) -> None:
     table = edited(VIRTUAL, "flash", device_page=text)
-    assert parse_board(table, "my.toml").flash.device_page == 0x5000
+    assert parse_board(table, "my.toml").flash.device_page == 0x3800

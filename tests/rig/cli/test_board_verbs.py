@@ -56,6 +56,29 @@ def test_flash_then_reset_then_console(
     assert BUS.board("microbit-v1") is None
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is empty"),
+        (bytes(range(256)) * 4, "does not begin with the header"),
+        (b"OTIM" + bytes(200_000), "slot A has room for 120832"),
+    ],
+    ids=["empty", "noise", "too-big"],
+)
+def test_what_is_no_image_is_not_flashed(
+    content: bytes,
+    told: str,
+    tmp_path: Path,
+    bench_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    image = tmp_path / "image.bin"
+    image.write_bytes(content)
+    assert main(["flash", "--image", str(image)]) == USAGE
+    assert told in capsys.readouterr().err
+    assert not bench_folder.exists()
+
+
 def test_doctor_finds_the_virtual_board_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
