@@ -72,9 +72,10 @@ class Progress:
                 self._list(case)
             return
         board = self.run.board
+        count = "1 scenario" if len(selected) == 1 else f"{len(selected)} scenarios"
         self._console.print(
             f"[bold]{escape(board.name)}[/]  {escape(board.description)}\n"
-            f"{len(selected)} scenarios, report in {escape(str(self.run.out))}",
+            f"{count}, report in {escape(str(self.run.out))}",
             soft_wrap=True,
         )
         self._cases = {
@@ -129,7 +130,9 @@ class Progress:
             reasons = tuple(reason for reason in reasons if reason.startswith(BENCH_REASON))
         self._console.print()
         for reason in reasons[:MAX_REASONS]:
-            self._console.print(f"  {safe(reason)}", soft_wrap=True)
+            # Several rules may be broken at once: a line each.
+            for number, line in enumerate(reason.splitlines()):
+                self._console.print(f"  {'  ' * (number > 0)}{safe(line)}", soft_wrap=True)
         if len(reasons) > MAX_REASONS:
             self._console.print(f"  … and {len(reasons) - MAX_REASONS} more in the report")
         words = result.words(Level.MUST)
