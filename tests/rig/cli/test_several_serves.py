@@ -7,16 +7,23 @@ import signal
 import ssl
 from contextlib import ExitStack
 from pathlib import Path
+from queue import Queue
+from threading import Event
+from typing import Any
 
+import boto3
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
 from rig.gateway.endpoint import BrokerEndpoint
-from rig.serve_state import STATE_FILE, file_of_seat, find_serve
+from rig.serve_state import STATE_FILE, ServeState, file_of_seat, find_serve
 from tests.mosquitto import free_port
 from tests.postgresql import Cluster
 from tests.rig.cli.command import ANY_PORTS, SERVING, Desk, serving, terminal
 
 USAGE, BENCH = 2, 3
+PATIENCE_S = 30.0
 DATA = Path(".otarig") / "serve"
 
 
@@ -48,6 +55,92 @@ def test_they_share_ports_and_data_and_one_may_die(desk: Desk, options: tuple[st
         assert second.end() == 0
     assert not (data / file_of_seat(STATE_FILE, 2)).exists()
     assert "Traceback" not in first.text + second.text
+
+
+class Listener:
+    """A device's MQTT client that takes down what it is told."""
+
+    def __init__(self, thing: str, port: int) -> None:
+        self.told: Queue[tuple[str, Any]] = Queue()
+        self.ended = Event()
+        self._client = Client(CallbackAPIVersion.VERSION2, thing, reconnect_on_failure=False)
+        self._client.on_message = lambda client, _, message: self.told.put(
+            (message.topic.rpartition("/")[2], json.loads(message.payload))
+        )
+        self._client.on_disconnect = lambda *_: self.ended.set()
+        subscribed = Event()
+        self._client.on_subscribe = lambda *_: subscribed.set()
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        self._client.subscribe(f"$aws/things/{thing}/jobs/notify-next", 1)
+        assert subscribed.wait(PATIENCE_S)
+
+    def hear(self) -> tuple[str, Any]:
+        return self.told.get(timeout=PATIENCE_S)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def states_of(data: Path, count: int) -> list[ServeState]:
+    return [
+        ServeState(**json.loads((data / file_of_seat(STATE_FILE, seat)).read_text("utf-8")))
+        for seat in range(1, count + 1)
+    ]
+
+
+def test_a_device_of_one_hears_of_a_job_made_at_the_other(
+    desk: Desk, options: tuple[str, ...]
+) -> None:
+    plain = ("--plain-port", "0")
+    with serving(desk, *options, *plain) as first, serving(desk, *options, *plain) as second:
+        one, other = states_of(desk.directory / DATA, 2)
+        iot = client_of(one)
+        arn = iot.create_thing(thingName="demo")["thingArn"]
+        assert other.plain_port is not None
+        device = Listener("demo", other.plain_port)
+        try:
+            iot.create_job(jobId="job1", targets=[arn], document='{"a":1}')
+            kind, payload = device.hear()
+            assert (kind, payload["execution"]["jobId"]) == ("notify-next", "job1")
+        finally:
+            device.close()
+        assert [first.end(), second.end()] == [0, 0]
+
+
+def test_a_device_that_comes_to_the_other_leaves_the_first(
+    desk: Desk, options: tuple[str, ...]
+) -> None:
+    plain = ("--plain-port", "0")
+    with serving(desk, *options, *plain) as first, serving(desk, *options, *plain) as second:
+        one, other = states_of(desk.directory / DATA, 2)
+        iot = client_of(one)
+        arn = iot.create_thing(thingName="demo")["thingArn"]
+        assert one.plain_port is not None
+        assert other.plain_port is not None
+        before = Listener("demo", one.plain_port)
+        after = Listener("demo", other.plain_port)
+        try:
+            assert before.ended.wait(PATIENCE_S)
+            iot.create_job(jobId="job1", targets=[arn], document="{}")
+            assert after.hear()[1]["execution"]["jobId"] == "job1"
+            assert not after.ended.is_set()
+            assert before.told.empty()
+        finally:
+            before.close()
+            after.close()
+        assert [first.end(), second.end()] == [0, 0]
+
+
+def client_of(state: ServeState) -> Any:
+    return boto3.client(
+        "iot",
+        endpoint_url=state.endpoint,
+        region_name=state.region,
+        aws_access_key_id=state.access_key_id,
+        aws_secret_access_key=state.secret_access_key,
+    )
 
 
 def test_the_file_of_one_that_runs_is_found(desk: Desk, options: tuple[str, ...]) -> None:

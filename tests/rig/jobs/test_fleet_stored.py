@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from rig.jobs.engine import ExecutionStatus, Job, JobStatus, Policy, Target
@@ -50,6 +51,32 @@ def test_a_rollout_goes_on_with_the_ticks(world: World) -> None:
     assert len(world.news()) == 2 * 3
     # In the order of the targets.
     assert world.accepted("$next/get", thing="t4")["execution"]["jobId"] == "job1"
+
+
+def test_what_is_due_is_done_by_one_of_several_processes(
+    world: World, tmp_path: Path, store_url: str
+) -> None:
+    roll_out(world, Policy(Rollout(10), in_progress_timeout_minutes=1), 60)
+    world.accepted("start-next", thing="t0")
+    others = [make_world(tmp_path, url=store_url) for _ in range(2)]
+    everybody = [world, *others]
+    counts = []
+    for _ in range(3):
+        for each in everybody:
+            each.clock.advance(60)
+        threads = [threading.Thread(target=each.service.tick) for each in everybody * 2]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        counts.append(job_of(world).counts)
+    timed_out = {ExecutionStatus.TIMED_OUT: 1}
+    assert counts == [{QUEUED: queued, **timed_out} for queued in (19, 29, 39)]
+    # The news of each is told by the one that did it, so by one; those of t0, which had two, twice.
+    told = [each.topic for each in (each for one in everybody for each in one.published)]
+    assert len(told) == len(set(told)) + 2
+    for each in others:
+        each.store.close()
 
 
 def test_a_deadline_in_the_middle_of_a_rollout_costs_no_minute(world: World) -> None:
