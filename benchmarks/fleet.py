@@ -73,8 +73,10 @@ def report(
         table.add_row(name, f"{seconds:.2f}", *rates, used)
     Console(width=110).print(table)
     ratio = bare.seconds / fleet.seconds
+    by_work = sum(bare.cpu.values()) / sum(fleet.cpu.values())
     idle_kib = max(each.idle_kib for each in fleets)
-    print(f"{ratio:.0%} of the bare clients; {idle_kib:.0f} KiB per idle connected device")
+    print(f"{ratio:.0%} of the bare clients, by processor time {by_work:.0%}")
+    print(f"{idle_kib:.0f} KiB per idle connected device")
     lost = sum(len(each.lost) for each in fleets)
     twice = sum(len(each.twice) for each in fleets)
     updated = sum(each.succeeded for each in fleets)

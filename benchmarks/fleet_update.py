@@ -60,16 +60,21 @@ def update_fleet(
     """
     data = directory / "serve"
     image = build_image(Version(1, 0, 1), size)
+    certs = directory / "certs"
+    with _serving(data, broker):
+        client = ServeClient(data)
+        target = _enrol(_iot(client.state), things)
+        if tls:
+            _issue(client, certs, things)
+        client.upload(KEY, image)
+    # Another one, as memory that enrolling has left free would be taken for none by the devices.
     with _serving(data, broker) as serve_pid:
         client = ServeClient(data)
         iot = _iot(client.state)
-        target = _enrol(iot, things)
         endpoint: dict[str, Any] = {"port": client.state.plain_port}
         if tls:
-            certs = _issue(client, directory / "certs", things)
             files = {"ca": client.state.ca, "certs": str(certs)}
             endpoint = {"port": client.state.mqtt_port, "tls": files}
-        client.upload(KEY, image)
         signature = SigningKey.load(data / SIGNING_KEY_FILE).sign(image)
         common = {
             "host": "127.0.0.1",
@@ -159,11 +164,10 @@ def _enrol(iot: Any, things: Sequence[str]) -> str:
     return arn
 
 
-def _issue(client: ServeClient, directory: Path, things: Sequence[str]) -> Path:
-    """A certificate for every thing, each in a file with its key; their directory."""
+def _issue(client: ServeClient, directory: Path, things: Sequence[str]) -> None:
+    """A certificate for every thing, each in a file with its key."""
     directory.mkdir()
     for thing in things:
         identity = client.enrol(thing)
         pem = identity.certificate + identity.private_key
         (directory / f"{thing}.pem").write_text(pem)
-    return directory
