@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import random
+import secrets
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,13 +31,13 @@ from benchmarks.processes import speakers, write_configs
 from rig.serve_client import BUCKET, ServeClient
 from rig.serve_state import SIGNER_FILE, SIGNING_KEY_FILE, ServeState
 from rig.signing import SigningKey
-from tests.mosquitto import free_port
 from tests.postgresql import postgresql
 
 PATIENCE_S = 100.0
 AFTER_S = 0.5
 """The kill comes at most so long after the devices have been given the update."""
 UPDATE_ID, GROUP, KEY = "kills", "fleet", "fleet.bin"
+LOWEST_PORT = 10_000
 READY = "Ctrl-C ends serve."
 
 
@@ -62,12 +64,12 @@ class Serves:
 
     def __init__(self, directory: Path, broker: Broker, store: str | None) -> None:
         self.data = directory / "serve"
-        self.plain_port = free_port()
+        self.plain_port = _lasting_port()
         self._log = directory / "serve.log"
-        ports = ("--mqtt-port", free_port(), "--plain-port", self.plain_port)
+        ports = ("--mqtt-port", _lasting_port(), "--plain-port", self.plain_port)
         options = ("--data", self.data, "--broker", f"mqtt://127.0.0.1:{broker.port}", *ports)
         chosen = () if store is None else ("--store", store)
-        self._options = [str(word) for word in (*options, "--http-port", free_port(), *chosen)]
+        self._options = [str(word) for word in (*options, "--http-port", _lasting_port(), *chosen)]
         self._running: list[subprocess.Popen[str]] = []
 
     def start(self) -> None:
@@ -173,6 +175,17 @@ def judge(
         if list(executions.get(thing, ())) != [confirmed]:
             differing.append(thing)
     return tuple(lost), tuple(twice), tuple(differing)
+
+
+def _lasting_port() -> int:
+    """A port that is free and stays so while who listens there is away: none that the system gives
+    to outgoing connections."""
+    outgoing = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii")
+    while True:
+        port = LOWEST_PORT + secrets.randbelow(int(outgoing.split()[0]) - LOWEST_PORT)
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
 
 
 def _create_update(iot: Any, group: str, key: SigningKey, image: bytes) -> str:

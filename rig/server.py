@@ -181,13 +181,18 @@ class Server:
         self._stack.push_async_callback(end_ticking)
 
     async def _tick(self) -> None:
+        failed: str | None = None
         while True:
             await asyncio.sleep(TICK_S)
             try:
                 await asyncio.to_thread(self.jobs.tick)
                 await asyncio.to_thread(self.jobs.catch_up)
+                failed = None
             except BenchError as error:
-                self.gateway.fail(error)
+                # Told once, however long the database is away.
+                if failed != str(error):
+                    failed = str(error)
+                    self.gateway.fail(error)
 
     def _issue_server_files(self) -> tuple[Path, Path]:
         """The server's certificate and key: made anew at each start, for the host of this one."""

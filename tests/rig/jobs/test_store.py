@@ -187,6 +187,22 @@ def test_a_server_that_ends_the_connection_is_found_again(cluster: Cluster, tmp_
     world.store.close()
 
 
+def test_a_server_that_is_away_for_a_while(cluster: Cluster, tmp_path: Path) -> None:
+    world = make_world(tmp_path, url=cluster.new_database())
+    world.service.create_job("job1", [THING], {})
+    cluster.stop()
+    try:
+        for _ in range(2):
+            assert world.rejected("$next/get")["code"] == "InternalError"
+            with pytest.raises(BenchError, match="the job database failed"):
+                world.service.tick()
+    finally:
+        cluster.start()
+    assert world.accepted("$next/get")["execution"]["jobId"] == "job1"
+    world.service.tick()
+    world.store.close()
+
+
 def test_a_process_that_hangs_in_its_turn_does_not_stop_the_others(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
