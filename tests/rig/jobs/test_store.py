@@ -203,20 +203,18 @@ def test_a_server_that_is_away_for_a_while(cluster: Cluster, tmp_path: Path) -> 
     world.store.close()
 
 
-def test_a_process_that_hangs_in_its_turn_does_not_stop_the_others(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        database,
-        "_POSTGRESQL_SETTINGS",
-        ("SET lock_timeout='5s'", "SET idle_in_transaction_session_timeout='200ms'"),
-    )
+def test_a_process_that_hangs_in_its_turn_does_not_stop_the_others(cluster: Cluster) -> None:
     url = cluster.new_database()
     hanging, other = Store(url), Store(url)
 
     def hang() -> None:
         with hanging.transaction() as transaction:
             transaction.add_thing(ThingRecord("late", "id", 1.0))
+            session = transaction._connection
+            shown = session.exec_driver_sql("SHOW idle_in_transaction_session_timeout")
+            assert shown.scalar() == f"{database.PATIENCE_S}s"
+            # So that the test need not be so patient.
+            session.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout='200ms'")
             with other.transaction() as elsewhere:
                 elsewhere.add_thing(ThingRecord("other", "id", 1.0))
 
