@@ -60,8 +60,10 @@ class Stopped(Exception):  # noqa: N818 - a request, not an error
     """The boot loader was told to stop."""
 
 
-def choose_boot(store: BootStateStore, plan: Planner = plan_boot) -> Boot:
-    """Decide, store and announce the next boot. Raises :class:`BootError`."""
+def choose_boot(
+    store: BootStateStore, plan: Planner = plan_boot, tell: Callable[[str], None] = say
+) -> Boot:
+    """Decide, store and announce the next boot to ``tell``. Raises :class:`BootError`."""
     root = store.root
     try:
         state = store.load()
@@ -81,10 +83,10 @@ def choose_boot(store: BootStateStore, plan: Planner = plan_boot) -> Boot:
         raise BootError(f"{path} holds no image: {error}; provision the slot") from error
     if decided.rolled_back is not None:
         left = _version_text(decided.rolled_back, root)
-        say(f"boot: rollback from={left} to={header.version}")
+        tell(f"boot: rollback from={left} to={header.version}")
     word = "pending_commit" if decided.trial else "valid"
     marker = header.marker.hex()
-    say(f"boot: version={header.version} slot={decided.slot} marker={marker} state={word}")
+    tell(f"boot: version={header.version} slot={decided.slot} marker={marker} state={word}")
     return Boot(decided.slot, header, decided.trial)
 
 

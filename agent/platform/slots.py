@@ -60,11 +60,13 @@ class ReceivedFile:
         return self.fs.write_at(self._fd, data, offset)
 
     def finish(self) -> None:
-        """Force the whole file to the medium and close it. Raises ``OSError``."""
+        """Force the whole file and its name to the medium and close it. Raises ``OSError``."""
         if self._fd is None:
             return
         try:
             self.fs.sync(self._fd)
+            # A file that is new is only found again once its directory is there too.
+            self.fs.sync_directory(self.path.parent)
         finally:
             self.drop()
 

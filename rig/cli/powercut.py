@@ -12,12 +12,14 @@ from random import Random
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from rig.cli import powercut_agent
 from rig.cli.board_needs import ensure_board_needs
 from rig.cli.main import EXIT_NOT_CONFORMANT, EXIT_OK, parser
 from rig.cli.progress import safe
 from rig.cli.terminal import TerminalConsole
 from rig.errors import BenchError, UsageError
 from rig.interruption import interruption
+from rig.powercut.agent_slots import RUNS as AGENT_RUNS
 from rig.powercut.cuts import Cut, chosen, cuts
 from rig.powercut.follow_up import FollowUp, follow_up, worth_following
 from rig.powercut.operations import Layout
@@ -47,6 +49,10 @@ class Figures:
 def run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     board = load_board(options.board)
+    if board.driver == "process":
+        return powercut_agent.run(board, options)
+    if "file" in (options.only or ()):
+        raise UsageError("--only file is for the reference agent alone: add --board reference")
     layout = layout_of(board)
     if options.jobs < 1:
         raise UsageError("--jobs must be at least 1")
@@ -170,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
         "--board",
         default=DEFAULT_BOARD,
         metavar="NAME|FILE",
-        help=f"a virtual board; default: {DEFAULT_BOARD}",
+        help=f"a virtual board, or reference for the agent's files; default: {DEFAULT_BOARD}",
     )
     words.add_argument(
         "--every",
@@ -178,7 +184,10 @@ def _parser() -> argparse.ArgumentParser:
         help="cut at every word of the image, not at three of each page; takes long",
     )
     words.add_argument(
-        "--only", action="append", choices=list(RUNS), help="sweep this alone; default: all"
+        "--only",
+        action="append",
+        choices=list(AGENT_RUNS),
+        help="sweep this alone; default: all",
     )
     words.add_argument(
         "--jobs",

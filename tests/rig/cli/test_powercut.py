@@ -54,3 +54,19 @@ def test_a_wrong_boot_loader_is_found(
     said = " ".join(done.out.split())
     assert re.search(rf"brick: update, power cut .*?{told}", said), done.out
     assert desk.is_clean()
+
+
+def test_the_reference_agent_always_boots(desk: Desk) -> None:
+    done = desk.run("powercut", "--board", "reference", "--only", "file", "--only", "update")
+    assert done.code == 0, done.out + done.err
+    said = " ".join(done.out.split())
+    found = re.search(r"file operations: (\d+) \(.*\) cuts: (\d+), each with updates", said)
+    assert found is not None, done.out
+    assert int(found[2]) == 3 * (int(found[1]) + 2)
+    assert "bricks = 0, in" in said
+
+
+def test_no_file_runs_on_a_chip(desk: Desk) -> None:
+    done = desk.run("powercut", "--only", "file")
+    assert done.code == 2
+    assert "--board reference" in done.complaint
