@@ -17,6 +17,7 @@ from rig.trace import RecorderSwitch
 from targets.board import Board
 from targets.console import ConsoleLog
 from targets.driver import BootReport, Capability, Connection, SlotReading
+from targets.owned_process import start_owned
 from targets.pipe_lines import PipeLines
 
 SLOT_FILES = {"A": "slot_a.bin", "B": "slot_b.bin"}
@@ -112,7 +113,7 @@ class ProcessDriver:
         command = [places.get(word, word) for word in self._board.process.command]
         self._recorder.record("power", "ON")
         try:
-            self._process = subprocess.Popen(
+            self._process = start_owned(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

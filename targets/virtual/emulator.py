@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
-import shutil
 import socket
 import subprocess
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rig.errors import BenchError
+from targets.owned_process import start_owned
 from targets.virtual.gdb_stub import GdbStub, StubGone
 
 PROGRAM = "qemu-system-arm"
@@ -20,25 +18,6 @@ PACKAGE = "qemu-system-arm"
 END_TIME_S = 5.0
 LOCK_UP = "Lockup:"
 """What QEMU says when it gives up on a core that has locked up."""
-
-
-_starter: ThreadPoolExecutor
-
-
-def _begin_starter() -> None:
-    global _starter
-    _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="emulator-starter")
-
-
-_begin_starter()
-# A forked process has the object, but not its thread.
-os.register_at_fork(after_in_child=_begin_starter)
-
-
-def _dying_with_its_parent() -> tuple[str, ...]:
-    """Words before a command that end it when this process is killed, where there is the tool."""
-    tool = shutil.which("setpriv")
-    return () if tool is None else (tool, "--pdeathsig", "KILL", "--")
 
 
 class Emulator:
@@ -62,16 +41,14 @@ class Emulator:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the emulator
         try:
             with theirs:
-                # By a thread that lasts: the emulator dies with whoever started it.
-                self._process = _starter.submit(
-                    subprocess.Popen,
-                    [*_dying_with_its_parent(), *command],
+                self._process = start_owned(
+                    command,
                     stdin=subprocess.DEVNULL,
                     stdout=self._said,
                     stderr=self._said,
                     pass_fds=passed,
                     start_new_session=True,
-                ).result()
+                )
         except OSError as error:
             ours.close()
             self._said.close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -70,13 +72,21 @@ def test_a_first_process_that_dies_takes_the_others_along(desk: Desk) -> None:
     with terminal(desk, "certify", *REFERENCE, "--devices", "2", "--out", "report") as run:
         run.wait_for("✓")
         lanes = [pid for pid in desk.processes() if parent_of(pid) == run.process.pid]
-        ends = [os.pidfd_open(pid) for pid in lanes]
+        # The devices too, and whatever else was begun for them.
+        ends = list(ends_of(pid for pid in desk.processes() if pid != run.process.pid))
         run.process.kill()
         for end in ends:
-            # Readable once the process has ended; the test's time limit ends a wait in vain.
+            # The test's time limit ends a wait in vain.
             select.select([end], [], [])
             os.close(end)
     assert len(lanes) == 2
+
+
+def ends_of(pids: Iterable[int]) -> Iterator[int]:
+    """A file descriptor for each that still runs, readable once it has ended."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            yield os.pidfd_open(pid)
 
 
 def parent_of(pid: int) -> int:

@@ -56,11 +56,11 @@ def start(bench: DriverBench) -> None:
 
 
 def threads_of_benches() -> set[int | None]:
-    """All but the one that starts emulators, which lasts as long as the process."""
+    """All but the one that starts processes, which lasts as long as the process."""
     return {
         thread.ident
         for thread in threading.enumerate()
-        if not thread.name.startswith("emulator-starter")
+        if not thread.name.startswith("process-starter")
     }
 
 
