@@ -183,10 +183,13 @@ class ScriptedCloud:
     def _publish(self, flags: int, body: bytes) -> None:
         size = struct.unpack_from(">H", body)[0]
         topic, rest = body[2 : 2 + size].decode(), body[2 + size :]
+        packet_id = b""
         if flags & 0x06:
             packet_id, rest = rest[:2], rest[2:]
-            self._send(b"\x40\x02" + packet_id)
+        # Recorded before it is acknowledged: who waits for the acknowledgement then reads this.
         self.published.append((topic, rest, flags))
+        if packet_id:
+            self._send(b"\x40\x02" + packet_id)
         if topic == PREFIX + "jobs/$next/get":
             self._answer(json.loads(rest))
         elif topic.endswith("/update"):
