@@ -37,7 +37,8 @@ NEEDS = {
     "needs_commands": (Capability.COMMANDS, "the board's application takes no commands"),
     "needs_platform_faults": (
         Capability.PLATFORM_FAULTS,
-        "the board's application has no command `fail`, which makes its platform layer fail",
+        "the board file says of no command `fail`, by which the application makes its platform "
+        "layer fail (console.platform_faults)",
     ),
 }
 """Marks of scenarios: what the driver must be able to do for them, and what is said if not."""

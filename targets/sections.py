@@ -121,6 +121,9 @@ class ConsoleSettings(Section):
     url: str = Field("", description="pyserial URL: /dev/serial/by-id/…, socket://, rfc2217://")
     baudrate: int = Field(115200, ge=300)
     poll_s: float = Field(0.01, gt=0, le=1, description="seconds between two looks at RTT")
+    platform_faults: bool = Field(
+        False, description="the application has the command `fail create_file|commit|reset`"
+    )
 
 
 class PowerSettings(Section):

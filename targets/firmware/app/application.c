@@ -100,6 +100,20 @@ static const char *shut_down(bool unsubscribe)
     return state_text(agent.state);
 }
 
+/* For tests of what the agent does about it. */
+static const char *fail(struct slice call)
+{
+    if (slice_is(call, slice_of("create_file")))
+        platform_fail_next(CALL_CREATE_FILE);
+    else if (slice_is(call, slice_of("commit")))
+        platform_fail_next(CALL_COMMIT);
+    else if (slice_is(call, slice_of("reset")))
+        platform_fail_next(CALL_RESET);
+    else
+        return "use fail create_file|commit|reset";
+    return error_text(OTA_NONE);
+}
+
 static const char *obey(struct slice command)
 {
     if (slice_is(command, slice_of("suspend"))) {
@@ -126,7 +140,10 @@ static const char *obey(struct slice command)
         return shut_down(true);
     if (slice_is(command, slice_of("shutdown 0")))
         return shut_down(false);
-    return "unknown command; use suspend, resume, abort, check, start, shutdown [0|1], reset";
+    if (slice_take(&command, slice_of("fail ")))
+        return fail(command);
+    return "unknown command; "
+           "use suspend, resume, abort, check, start, shutdown [0|1], fail CALL, reset";
 }
 
 static void poll_commands(void)

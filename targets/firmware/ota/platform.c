@@ -14,6 +14,7 @@
 #define SUB_NO_SIGNATURE 1u
 #define SUB_UNREADABLE_SIGNATURE 2u
 #define SUB_WRONG_SIGNATURE 3u
+#define SUB_MADE_TO_FAIL 2u
 
 static struct {
     enum slot running;
@@ -25,11 +26,25 @@ static struct {
     uint32_t image_size;
     uint32_t image_crc;
     uint32_t faults;
+    enum platform_call fails_next;
 } platform;
 
 static bool fault(uint32_t bit)
 {
     return (platform.faults & bit) != 0;
+}
+
+void platform_fail_next(enum platform_call call)
+{
+    platform.fails_next = call;
+}
+
+static bool is_made_to_fail(enum platform_call call)
+{
+    bool fails = platform.fails_next == call;
+    if (fails)
+        platform.fails_next = CALL_NONE;
+    return fails;
 }
 
 static const struct image_header *running_header(void)
@@ -91,6 +106,8 @@ uint32_t platform_create_file(uint32_t size)
         return PAL_STATUS(PAL_BOOT_INFO_CREATE_FAILED, 1);
     if (size > SLOT_SIZE)
         return PAL_STATUS(PAL_RX_FILE_TOO_LARGE, 0);
+    if (is_made_to_fail(CALL_CREATE_FILE))
+        return PAL_STATUS(PAL_RX_FILE_CREATE_FAILED, SUB_MADE_TO_FAIL);
     if (!forget_received())
         return PAL_STATUS(PAL_BOOT_INFO_CREATE_FAILED, 0);
     bool is_erased = passes_for_erased();
@@ -192,6 +209,8 @@ static uint32_t commit(void)
 {
     if (!platform.on_trial)
         return 0;
+    if (is_made_to_fail(CALL_COMMIT))
+        return PAL_STATUS(PAL_COMMIT_FAILED, SUB_MADE_TO_FAIL);
     if (platform.rejected || !save(platform.running, TRIAL_NONE))
         return PAL_STATUS(PAL_COMMIT_FAILED, 0);
     platform.on_trial = false;
@@ -231,7 +250,8 @@ uint32_t platform_set_image_state(enum image_state state)
 
 void platform_reset(void)
 {
-    platform.wants_reset = true;
+    if (!is_made_to_fail(CALL_RESET)) /* it has no effect; a reset tells no status */
+        platform.wants_reset = true;
 }
 
 bool platform_wants_reset(void)

@@ -10,6 +10,10 @@
 #include "shared/slots.h"
 #include "shared/text.h"
 
+/* A call that the application makes fail once, to see what the agent does about it. */
+enum platform_call { CALL_NONE, CALL_CREATE_FILE, CALL_COMMIT, CALL_RESET };
+void platform_fail_next(enum platform_call call);
+
 void platform_begin(enum slot running, bool on_trial);
 uint32_t platform_version(void);
 uint32_t platform_faults(void);

@@ -27,9 +27,7 @@ def started(bench: DriverBench, number: int = 1) -> DriverBench:
 
 def test_it_tells_what_it_can(bench: DriverBench) -> None:
     assert bench.driver.name == bench.board.name
-    # Only an application that was written for it can make its own platform layer fail.
-    capabilities = bench.driver.capabilities | {Capability.PLATFORM_FAULTS}
-    assert capabilities == frozenset(Capability)
+    assert bench.driver.capabilities == frozenset(Capability)
 
 
 def test_the_working_directory_stays(bench: DriverBench, pytestconfig: pytest.Config) -> None:
