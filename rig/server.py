@@ -18,8 +18,8 @@ from rig.gateway.faults import FaultPlan
 from rig.gateway.gateway import Gateway
 from rig.gateway.settings import GatewaySettings
 from rig.jobs.access_key import AccessKey
+from rig.jobs.arns import Arns
 from rig.jobs.control import ControlPlane
-from rig.jobs.control.arns import Arns
 from rig.jobs.control.context import Context
 from rig.jobs.download import DownloadServer
 from rig.jobs.objects import ObjectStore

@@ -15,7 +15,7 @@ from rig.jobs import messages, requests
 from rig.jobs.carry_out import carry_out
 from rig.jobs.engine import Code, Decision, Refused
 from rig.jobs.engine.commands import Describe, DeviceCommand, Update
-from rig.jobs.outbox import Entry, Outbox
+from rig.jobs.outbox import Entry, News, Outbox
 from rig.jobs.outcome import Notification, Outcome, Reply
 from rig.jobs.requests import BadRequest
 from rig.jobs.settings import JobSettings
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 NEXT = "$next"
 
-Notifications = Callable[[Sequence[Entry], float], tuple[Notification, ...]]
+Notifications = Callable[[Sequence[News], float], tuple[Notification, ...]]
 
 _STREAM_APIS = frozenset({ReservedApi.STREAM_DESCRIBE, ReservedApi.STREAM_GET})
 
@@ -89,14 +89,16 @@ class DeviceRequests:
 
     def carry_out(
         self, command: DeviceCommand, now: float
-    ) -> tuple[tuple[Decision, ...], tuple[Entry, ...]]:
+    ) -> tuple[tuple[Decision, ...], tuple[News, ...]]:
         """Decide and commit: the answer and the news are told only when the change is stored."""
         job_id = command.job_id if isinstance(command, Describe | Update) else None
         with self._store.transaction() as transaction:
             before = transaction.load_thing(command.thing, job_id)
             decisions = carry_out(transaction, before, command, now)
             news = self._outbox.put(transaction, decisions, now)
-        self._streams.forget_access_of(entry.change.thing for entry in news)
+        self._streams.forget_access_of(
+            entry.change.thing for entry in news if isinstance(entry, Entry)
+        )
         return decisions, news
 
     def _failed(self, topic: str) -> Outcome:

@@ -9,12 +9,13 @@ others have changed, so that nothing they remember is older than one call of `ca
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from rig.jobs.engine import Change, Decision, NextChanged, State
 from rig.jobs.engine.answers import PendingChanged
-from rig.jobs.store import Mark, OutboxRow, Store, Transaction
+from rig.jobs.store import EventMessage, Mark, OutboxRow, Store, Transaction
 
 PATIENCE_S = 5.0
 """How long another process may take to tell its news, before it is taken for dead."""
@@ -32,6 +33,25 @@ class Entry:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class EventEntry:
+    """An event under the number of its note."""
+
+    message: EventMessage
+    number: int
+
+
+News = Entry | EventEntry
+
+
+class EventWriter(Protocol):
+    """Gives the events of decisions as they are published, none of a kind that is switched off."""
+
+    def messages(
+        self, transaction: Transaction, decisions: Sequence[Decision], now: float
+    ) -> Sequence[EventMessage]: ...
+
+
 @dataclass(frozen=True)
 class CaughtUp:
     """What has changed since the last time, and what has to be told again."""
@@ -39,13 +59,14 @@ class CaughtUp:
     things: frozenset[str]
     streams: bool
     identities: bool
-    again: tuple[Entry, ...]
+    again: tuple[News, ...]
 
 
 class Outbox:
     """The notes of one process. `put` and `catch_up` need the caller's lock, `told` none."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, events: EventWriter) -> None:
+        self._events = events
         # Without others, what is left is of a process that was killed.
         self._patience_s = PATIENCE_S if store.shared else 0.0
         self._lock = threading.Lock()
@@ -56,18 +77,26 @@ class Outbox:
 
     def put(
         self, transaction: Transaction, decisions: Sequence[Decision], now: float
-    ) -> tuple[Entry, ...]:
-        """Note the news of the decisions. They are this process's to tell, after the commit."""
+    ) -> tuple[News, ...]:
+        """Note the news of the decisions. They are this process's to tell, after the commit.
+
+        Notifications come before events: devices wait for theirs.
+        """
         changes = [
             (change, decision.state) for decision in decisions for change in decision.notifications
         ]
         marks = [(_mark_of(change), change.thing) for change, _ in changes]
         numbers = transaction.put_out(marks, now)
+        messages = self._events.messages(transaction, decisions, now)
+        event_numbers = transaction.put_out_events(messages, now) if messages else ()
         with self._lock:
-            self._in_flight.update(numbers)
-        return tuple(
-            Entry(change, state, number)
-            for (change, state), number in zip(changes, numbers, strict=True)
+            self._in_flight.update(numbers, event_numbers)
+        return (
+            *(
+                Entry(change, state, number)
+                for (change, state), number in zip(changes, numbers, strict=True)
+            ),
+            *map(EventEntry, messages, event_numbers),
         )
 
     def told(self, number: int) -> None:
@@ -96,7 +125,7 @@ class Outbox:
 
     def _take_over(
         self, transaction: Transaction, in_flight: Collection[int], now: float
-    ) -> tuple[Entry, ...]:
+    ) -> tuple[News, ...]:
         limit = _AT_ONCE + len(in_flight)
         left = [
             row
@@ -112,20 +141,28 @@ class Outbox:
         transaction.note_again(numbers, now)
         with self._lock:
             self._in_flight |= numbers
-        return tuple(_entry(transaction, row, row.thing) for row in latest if row.thing is not None)
+        return tuple(_entry(transaction, row) for row in latest)
 
 
 def _mark_of(change: Change) -> Mark:
     return Mark.NEXT if isinstance(change, NextChanged) else Mark.PENDING
 
 
-def _latest(rows: Iterable[OutboxRow]) -> list[OutboxRow]:
-    """The newest of each thing and kind, `notify` before `notify-next` as at any other time."""
-    latest = {(row.thing or "", row.mark): row for row in rows}
-    return sorted(latest.values(), key=lambda row: (row.thing or "", row.mark is Mark.NEXT))
+def _latest(rows: Collection[OutboxRow]) -> list[OutboxRow]:
+    """The newest of each thing and kind, `notify` before `notify-next` as at any other time.
+
+    Events do not overtake each other: each of them is told, in their order.
+    """
+    latest = {(row.thing or "", row.mark): row for row in rows if row.mark is not Mark.EVENT}
+    events = [row for row in rows if row.mark is Mark.EVENT]
+    ordered = sorted(latest.values(), key=lambda row: (row.thing or "", row.mark is Mark.NEXT))
+    return ordered + events
 
 
-def _entry(transaction: Transaction, row: OutboxRow, thing: str) -> Entry:
+def _entry(transaction: Transaction, row: OutboxRow) -> News:
+    if row.mark is Mark.EVENT:
+        return EventEntry(transaction.event_message(row.number), row.number)
+    thing = row.thing or ""
     state = transaction.load_thing(thing)
     pending = state.pending(thing)
     if row.mark is Mark.PENDING:

@@ -15,7 +15,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A `notify` or `notify-next`, published through the broker (job service §1.6, §1.7).
+    """A `notify`, `notify-next` or event, published through the broker (§1.6, §1.7, §1.9).
 
     `number` is that of its note in the outbox, if it has one.
     """
@@ -27,7 +27,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The replies in their order, then the notifications in theirs."""
+    """The replies in their order, then the notifications in theirs, events last."""
 
     replies: tuple[Reply, ...] = ()
     notifications: tuple[Notification, ...] = ()

@@ -16,6 +16,7 @@ from typing import Any
 from agent.protocol import topics
 from rig.clock import Clock
 from rig.jobs import messages, ota_update, placeholders
+from rig.jobs.arns import Arns
 from rig.jobs.carry_out import carry_out_or_raise
 from rig.jobs.device_requests import DeviceRequests
 from rig.jobs.engine import (
@@ -41,11 +42,12 @@ from rig.jobs.engine.commands import (
     Tick,
     UpdateJob,
 )
+from rig.jobs.events import EventSwitches, EventWriter
 from rig.jobs.job_spec import JobSpec, check_targets, make_job
 from rig.jobs.keeper import Keeper
 from rig.jobs.objects import ObjectStore, StoredObject
 from rig.jobs.ota_update import OtaFile, OtaUpdate, OtaUpdateSpec
-from rig.jobs.outbox import Entry, Outbox
+from rig.jobs.outbox import EventEntry, News, Outbox
 from rig.jobs.outcome import Notification, Outcome
 from rig.jobs.presign import Presigner
 from rig.jobs.refusal import RefusalError
@@ -96,7 +98,8 @@ class JobService:
         self._publish: Publish | None = None
         # One at a time: the database would serialise them anyway, and caches stay simple.
         self._lock = threading.RLock()
-        self._outbox = Outbox(store)
+        self.events = EventSwitches(store, clock)
+        self._outbox = Outbox(store, EventWriter(Arns(settings), random_id))
         self._maker = UpdateMaker(objects, settings, presigner, random_id)
         self._streams = StreamServer(store, objects, settings)
         self.registry = Registry(store, clock, random_id)
@@ -393,10 +396,13 @@ class JobService:
             lambda bucket, key: presigner.url(bucket, key, job.presign_seconds),
         )
 
-    def _notifications(self, news: Sequence[Entry], now: float) -> tuple[Notification, ...]:
+    def _notifications(self, news: Sequence[News], now: float) -> tuple[Notification, ...]:
         return tuple([self._notification(entry, now) for entry in news])
 
-    def _notification(self, entry: Entry, now: float) -> Notification:
+    def _notification(self, entry: News, now: float) -> Notification:
+        if isinstance(entry, EventEntry):
+            message = entry.message
+            return Notification(message.topic, message.payload.encode(), entry.number)
         job, change = None, entry.change
         topic = topics.notify(change.thing)
         if isinstance(change, NextChanged):

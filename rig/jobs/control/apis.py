@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rig.jobs.control import (
     certificates,
+    events,
     executions,
     groups,
     jobs,
@@ -55,6 +56,7 @@ APIS: dict[str, Api] = {
                 **groups.OPERATIONS,
                 **jobs.OPERATIONS,
                 **executions.OPERATIONS,
+                **events.OPERATIONS,
                 **templates.OPERATIONS,
                 **streams.OPERATIONS,
                 **ota.OPERATIONS,

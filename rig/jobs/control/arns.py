@@ -1,29 +1,13 @@
-"""Amazon resource names (job service §7.1)."""
+"""Amazon resource names in requests: what they name (job service §7.1)."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from rig.jobs.control.errors import INVALID_REQUEST, ControlError
 from rig.jobs.engine import Target
-from rig.jobs.settings import JobSettings
 
 _ARN = re.compile(r"arn:aws:iot:[a-z0-9-]*:[0-9]*:(?P<kind>[a-z]+)/(?P<name>.+)")
-
-
-@dataclass(frozen=True)
-class Arns:
-    """Makes the ARNs of one region and account."""
-
-    settings: JobSettings
-
-    def make(self, kind: str, name: str) -> str:
-        """`kind` is for example `thing`, `job`, `cert`, `otaupdate`."""
-        return f"arn:aws:iot:{self.settings.region}:{self.settings.account}:{kind}/{name}"
-
-    def of_target(self, target: Target) -> str:
-        return self.make(target.kind.value, target.name)
 
 
 def name_in(arn: object, kind: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rig.jobs.control.arns import Arns
+from rig.jobs.arns import Arns
 from rig.jobs.service import JobService
 from rig.jobs.signing_jobs import Signer
 from rig.pki import CertificateAuthority

@@ -10,28 +10,16 @@ from rig.jobs.control.errors import ALREADY_EXISTS, NOT_FOUND, ControlError
 from rig.jobs.control.job_members import SOURCE, document_of, refuse_unoffered
 from rig.jobs.control.paging import page
 from rig.jobs.control.templates import with_template
-from rig.jobs.engine import Code, ExecutionStatus, Job, Target
+from rig.jobs.engine import Code, Job, Target
 from rig.jobs.job_spec import PRESIGN_SECONDS, JobSpec
 from rig.jobs.policy_json import POLICY_MEMBERS, read_policy, show_policy
+from rig.jobs.process_details import counts_of
 from rig.jobs.refusal import RefusalError
 
 _CONTINUOUS, _SNAPSHOT = "CONTINUOUS", "SNAPSHOT"
 _PRESIGN = "presignedUrlConfig"
 _TEMPLATE = "jobTemplateArn"
 _SECONDS = "expiresInSec"
-
-_S = ExecutionStatus
-_COUNTS = {
-    "numberOfCanceledThings": _S.CANCELED,
-    "numberOfSucceededThings": _S.SUCCEEDED,
-    "numberOfFailedThings": _S.FAILED,
-    "numberOfRejectedThings": _S.REJECTED,
-    "numberOfQueuedThings": _S.QUEUED,
-    "numberOfInProgressThings": _S.IN_PROGRESS,
-    "numberOfRemovedThings": _S.REMOVED,
-    "numberOfTimedOutThings": _S.TIMED_OUT,
-}
-"""§3.4."""
 
 
 def _create_job(context: Context, members: Members) -> Members:
@@ -63,7 +51,6 @@ def _spec(context: Context, members: Members) -> JobSpec:
 
 def _describe_job(context: Context, members: Members) -> Members:
     job = context.service.views.job(members["jobId"])
-    counts = {name: job.counts.get(status, 0) for name, status in _COUNTS.items()}
     waiting = context.service.views.waiting_things(job.job_id)
     shown = {
         **_summary(context, job),
@@ -74,7 +61,7 @@ def _describe_job(context: Context, members: Members) -> Members:
         "description": job.description,
         _PRESIGN: job.labels.get(_PRESIGN, {}),
         _TEMPLATE: job.labels.get(_TEMPLATE),
-        "jobProcessDetails": {**counts, "processingTargets": list(waiting)},
+        "jobProcessDetails": {**counts_of(job), "processingTargets": list(waiting)},
         **show_policy(job.policy),
     }
     return {"job": shown, SOURCE: job.labels.get(SOURCE)}

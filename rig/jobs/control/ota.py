@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rig.jobs.arns import Arns
 from rig.jobs.control import signing_sources
-from rig.jobs.control.arns import Arns, target_in
+from rig.jobs.control.arns import target_in
 from rig.jobs.control.context import Context, Members, Operation
 from rig.jobs.control.errors import ALREADY_EXISTS, INVALID_REQUEST, NOT_FOUND, ControlError
 from rig.jobs.control.paging import page

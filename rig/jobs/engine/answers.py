@@ -90,17 +90,47 @@ class NextChanged:
 Change = PendingChanged | NextChanged
 
 
+class JobOperation(Enum):
+    """What becomes of a job as a whole, in the words of the event topics (§1.9)."""
+
+    COMPLETED = "completed"
+    CANCELLATION_IN_PROGRESS = "cancellation_in_progress"
+    CANCELED = "canceled"
+    DELETION_IN_PROGRESS = "deletion_in_progress"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True)
+class JobEvent:
+    """Something has become of a job; `job` as it then is, or was last if it is deleted."""
+
+    job: Job
+    operation: JobOperation
+
+
+@dataclass(frozen=True)
+class ExecutionEvent:
+    """An execution has become terminal, or is gone (§1.9)."""
+
+    execution: Execution
+    deleted: bool = False
+
+
+Event = JobEvent | ExecutionEvent
+
+
 @dataclass(frozen=True)
 class Decision:
     """The outcome of one command.
 
-    `unsettled` are canceled jobs of which executions that are not in the slice have to end too:
-    `Settle` them.
+    `notifications` are for the devices, `events` for who watches the fleet. `unsettled` are
+    canceled jobs of which executions that are not in the slice have to end too: `Settle` them.
     """
 
     state: State
     replies: tuple[Answer, ...]
     notifications: tuple[Change, ...] = ()
+    events: tuple[Event, ...] = ()
     unsettled: tuple[str, ...] = ()
 
     @property

@@ -37,7 +37,7 @@ HANDLERS: dict[type[commands.Command], _Handler] = {
 def transition(state: State, command: commands.Command, now: float) -> Decision:
     """Carry out the command, or refuse it and leave the state as it was.
 
-    Notifications come from comparing before and after, never from the command.
+    Notifications and events come from comparing before and after, never from the command.
     """
     handler = HANDLERS.get(type(command))
     if handler is None:
@@ -51,5 +51,6 @@ def transition(state: State, command: commands.Command, now: float) -> Decision:
         after,
         (answer,),
         tuple(changes.notifications(state, after)),
+        tuple(changes.events(state, after)),
         tuple(sorted(job.job_id for job in after.jobs.values() if job.unsettled)),
     )

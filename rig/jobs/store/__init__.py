@@ -2,7 +2,7 @@
 
 from rig.jobs.store.database import is_shared
 from rig.jobs.store.kept import Kind
-from rig.jobs.store.outbox import Mark, OutboxRow
+from rig.jobs.store.outbox import EventMessage, Mark, OutboxRow
 from rig.jobs.store.records import (
     ACTIVE,
     INACTIVE,
@@ -22,6 +22,7 @@ __all__ = [
     "INACTIVE",
     "NON_EXCLUSIVE",
     "CertificateRecord",
+    "EventMessage",
     "GroupRecord",
     "KeptRecord",
     "Kind",

@@ -19,6 +19,7 @@ class Kind(Enum):
     TAGS = "tags"
     SIGNING_PROFILE = "signing-profile"
     SIGNING_JOB = "signing-job"
+    EVENTS = "event-configuration"
 
 
 class KeptQueries:

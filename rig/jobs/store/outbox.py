@@ -23,10 +23,13 @@ class Mark(Enum):
     """A stream, or who may read it. For processes only."""
     IDENTITIES = "identities"
     """A thing or certificate counts no more as it did. For processes only."""
+    EVENT = "event"
+    """What became of a job, with the text of its event, for who watches the fleet."""
 
     @property
-    def for_devices(self) -> bool:
-        return self in {Mark.PENDING, Mark.NEXT}
+    def published(self) -> bool:
+        """Whether the broker has to be told, not only other processes."""
+        return self in {Mark.PENDING, Mark.NEXT, Mark.EVENT}
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,16 @@ class OutboxRow:
     thing: str | None
 
 
+@dataclass(frozen=True)
+class EventMessage:
+    """An event as it is published."""
+
+    topic: str
+    payload: str
+
+
 _table = schema.outbox
+_messages = schema.event_messages
 _INSERT = insert(_table).returning(_table.c.number, sort_by_parameter_order=True)
 _LAST = select(func.coalesce(func.max(_table.c.number), 0))
 _ROWS = select(_table.c.number, _table.c.mark, _table.c.thing).order_by(_table.c.number)
@@ -55,10 +67,27 @@ class OutboxQueries:
         if not changes:
             return ()
         rows = [
-            {"mark": mark.value, "thing": thing, "told": not mark.for_devices, "noted_at": now}
+            {"mark": mark.value, "thing": thing, "told": not mark.published, "noted_at": now}
             for mark, thing in changes
         ]
         return tuple(self._connection.scalars(_INSERT, rows))
+
+    def put_out_events(self, messages: Sequence[EventMessage], now: float) -> tuple[int, ...]:
+        """Note the events with their texts; the number of each."""
+        numbers = self.put_out([(Mark.EVENT, None)] * len(messages), now)
+        if messages:
+            rows = [
+                {"number": number, "topic": message.topic, "payload": message.payload}
+                for number, message in zip(numbers, messages, strict=True)
+            ]
+            self._connection.execute(insert(_messages), rows)
+        return numbers
+
+    def event_message(self, number: int) -> EventMessage:
+        """The text of an event that has not been told yet."""
+        query = select(_messages.c.topic, _messages.c.payload).where(_messages.c.number == number)
+        row = self._connection.execute(query).one()
+        return EventMessage(row.topic, row.payload)
 
     def last_put_out(self) -> int:
         """The number of the newest change, 0 without any."""
@@ -69,7 +98,7 @@ class OutboxQueries:
         return tuple(OutboxRow(row.number, Mark(row.mark), row.thing) for row in found)
 
     def untold(self, noted_before: float, limit: int) -> tuple[OutboxRow, ...]:
-        """The first so many that no device is known to have been told of, noted until then."""
+        """The first so many that the broker is not known to have, noted until then."""
         query = _ROWS.where(_table.c.told.is_(False), _table.c.noted_at <= noted_before)
         found = self._connection.execute(query.limit(limit))
         return tuple(OutboxRow(row.number, Mark(row.mark), row.thing) for row in found)
@@ -81,9 +110,11 @@ class OutboxQueries:
             self._connection.execute(changed.values(noted_at=now))
 
     def mark_told(self, numbers: Collection[int]) -> None:
+        """The broker has these; nobody will ask for their texts again."""
         for some in chunks_of_numbers(numbers):
             changed = update(_table).where(_table.c.number.in_(some))
             self._connection.execute(changed.values(told=True))
+            self._connection.execute(delete(_messages).where(_messages.c.number.in_(some)))
 
     def drop_told(self, noted_before: float) -> None:
         """Without what everybody has been told of."""

@@ -205,3 +205,12 @@ outbox = Table(
     sqlite_autoincrement=True,
 )
 """What has changed, until devices and other processes have been told."""
+
+event_messages = Table(
+    "event_messages",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("topic", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+)
+"""The texts of events by their numbers in the outbox, until they have been told."""

@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError
 
 from rig.clock import SystemClock
 from rig.jobs.access_key import AccessKey
+from rig.jobs.arns import Arns
 from rig.jobs.control import ControlPlane
-from rig.jobs.control.arns import Arns
 from rig.jobs.control.context import Context
 from rig.jobs.download import DownloadServer
 from rig.jobs.signing_jobs import Signer

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rig.errors import UsageError
+from rig.jobs.arns import Arns
 from rig.jobs.control.apis import APIS
-from rig.jobs.control.arns import Arns
 from rig.jobs.control.context import Context
 from rig.jobs.control.errors import ControlError
 from rig.jobs.control.model import RawCall, service_model
