@@ -20,6 +20,7 @@ from rig.case import CaseOutcome, CaseResult
 from rig.errors import BenchError, OtarigError, UsageError
 from rig.judge.catalogue import Profile
 from rig.lanes import devices_of
+from rig.powercut.power_cuts import PowerCuts
 from rig.run import Run, RunOptions
 from rig.scenario import Cloud, Device, Scenario
 from rig.scenario.device import DeviceFailure
@@ -39,6 +40,11 @@ NEEDS = {
         Capability.PLATFORM_FAULTS,
         "the board file says of no command `fail`, by which the application makes its platform "
         "layer fail (console.platform_faults)",
+    ),
+    "needs_power_cuts": (
+        Capability.POWER_CUTS,
+        "only a virtual board and the reference agent can have their power cut at single "
+        "operations of their memory",
     ),
 }
 """Marks of scenarios: what the driver must be able to do for them, and what is said if not."""
@@ -65,6 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs_protocol(name): the device must declare it")
     config.addinivalue_line("markers", "needs_commands: the application must take commands")
     config.addinivalue_line("markers", "needs_platform_faults: its command `fail` must work")
+    config.addinivalue_line("markers", "needs_power_cuts: cuts at operations of its memory")
     config.addinivalue_line("markers", "needs_custom_job: its application must claim a job")
     config.addinivalue_line("markers", "full_profile: a scenario that the core profile leaves out")
     if not config.getoption("--board"):
@@ -206,6 +213,11 @@ def cloud(scenario: Scenario) -> Cloud:
 @pytest.fixture
 def device(scenario: Scenario) -> Device:
     return scenario.device
+
+
+@pytest.fixture
+def power_cuts(bench: Bench, scenario: Scenario) -> PowerCuts:
+    return PowerCuts(bench, scenario)
 
 
 @pytest.fixture(scope="session")

@@ -237,6 +237,8 @@ class ChipDriver(ABC):
             found.add(Capability.POWER)
         if self._board.console.kind != "none":
             found |= {Capability.CONSOLE, Capability.COMMANDS}
+            if self._virtual is not None and self._board.console.kind == "rtt":
+                found.add(Capability.POWER_CUTS)
             if self._board.console.platform_faults:
                 found.add(Capability.PLATFORM_FAULTS)
         return frozenset(found)

@@ -26,6 +26,8 @@ class Capability(Enum):
     """Tell the application on the device to suspend, resume, abort …"""
     PLATFORM_FAULTS = "platform_faults"
     """The command `fail create_file|commit|reset` makes the next such call of the platform fail."""
+    POWER_CUTS = "power_cuts"
+    """Every write to the device's memory can be watched, and any content of it put back."""
 
 
 @dataclass(frozen=True)

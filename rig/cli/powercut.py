@@ -20,8 +20,9 @@ from rig.cli.terminal import TerminalConsole
 from rig.errors import BenchError, UsageError
 from rig.interruption import interruption
 from rig.powercut.agent_slots import RUNS as AGENT_RUNS
-from rig.powercut.cuts import Cut, chosen, cuts
+from rig.powercut.cuts import chosen, cuts
 from rig.powercut.follow_up import FollowUp, follow_up, worth_following
+from rig.powercut.lines import chip_brick
 from rig.powercut.operations import Layout
 from rig.powercut.recording import RUNS, Recording, layout_of, record
 from rig.powercut.sweep import sweep
@@ -125,7 +126,7 @@ def _sweep(
             bar.advance(task)
             if outcome.flaw:
                 figures.bricks += 1
-                line = brick_line(recording.name, layout, outcome.cut, outcome.flaw)
+                line = chip_brick(recording.name, layout, outcome.cut, outcome.flaw)
                 console.print(safe(line), style="red")
             if figures.bricks >= options.bricks:
                 break
@@ -153,21 +154,13 @@ def _follow_up(
         figures.nexts += after.tried_next
         if after.flaw:
             figures.bricks += 1
-            line = brick_line(recording.name, layout, followed[after.place], after.flaw)
+            line = chip_brick(recording.name, layout, followed[after.place], after.flaw)
             console.print(safe(line), style="red")
         return figures.bricks < int(options.bricks)
 
     # No progress bar: it is a thread, and the boards' processes are forked.
     console.print(f"updates after {len(followed)} of the cuts in the {recording.name}")
     follow_up(board, followed, recording, options.jobs, goes_on)
-
-
-def brick_line(name: str, layout: Layout, cut: Cut, flaw: str) -> str:
-    """What was cut, when, and what came of it, in one line."""
-    return (
-        f"brick: {name}, power cut {cut.moment.value} operation {cut.number}, "
-        f"{layout.described(cut.operation)}: {flaw}"
-    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,8 +12,9 @@ from rig.cli.progress import safe
 from rig.cli.terminal import TerminalConsole
 from rig.errors import UsageError
 from rig.interruption import interruption
-from rig.powercut.agent_slots import RUNS, DiskOutcome, record, sweep
+from rig.powercut.agent_slots import RUNS, record, sweep
 from rig.powercut.disk import RecordingFilesystem
+from rig.powercut.lines import file_brick
 from rig.signing import SigningKey
 from targets.board import Board
 
@@ -37,7 +38,7 @@ def run(board: Board, options: argparse.Namespace) -> int:
             cuts += 1
             if outcome.flaw:
                 bricks += 1
-                console.print(safe(brick_line(name, outcome)), style="red")
+                console.print(safe(file_brick(name, outcome)), style="red")
             if bricks >= options.bricks:
                 break
     seconds = time.monotonic() - started
@@ -47,11 +48,3 @@ def run(board: Board, options: argparse.Namespace) -> int:
     verdict = f"bricks = {bricks}, in {seconds:.0f} s, seed {options.seed}"
     console.print(verdict, style="red" if bricks else "green")
     return EXIT_NOT_CONFORMANT if bricks else EXIT_OK
-
-
-def brick_line(name: str, outcome: DiskOutcome) -> str:
-    """What was cut and what came of it, in one line."""
-    return (
-        f"brick: {name}, power cut in operation {outcome.number}, {outcome.operation}, what was "
-        f"not synced is {outcome.survival.value}: {outcome.flaw}"
-    )

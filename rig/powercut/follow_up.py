@@ -42,10 +42,11 @@ class FollowUp:
 
 
 def worth_following(cuts: Sequence[Cut], recording: Recording, layout: Layout) -> list[Cut]:
-    """The cuts that updates follow on: those in an erase, a header, a marker or the boot state,
-    and a sample of the others.
+    """The cuts that updates follow on: those in and after an erase or a word of a header, a marker
+    or the boot state, and a sample of the others.
 
-    Up to the trial a rollback is an update, so of one only what comes thereafter counts.
+    What a cut before an operation leaves is what one after the operation before it leaves. Up to
+    the trial a rollback is an update, so of one only what comes thereafter counts.
     """
     found: list[Cut] = []
     others = 0
@@ -53,7 +54,7 @@ def worth_following(cuts: Sequence[Cut], recording: Recording, layout: Layout) -
         if recording.commit is None and cut.is_before(recording.armed):
             continue
         is_data = cut.operation.kind is Kind.WRITE and layout.part(cut.operation) is Part.DATA
-        if cut.moment is Moment.DURING and not is_data:
+        if cut.moment is not Moment.BEFORE and not is_data:
             found.append(cut)
             continue
         others += 1
@@ -101,10 +102,10 @@ def _run(lane: Lane, board: Board, cuts: Sequence[Cut], recording: Recording) ->
         with ExitStack() as stack:
             bench = Bench(board, BenchOptions()).open()
             stack.callback(bench.close)
-            own_page = _device_page(board)
+            own_page = device_page(board)
             for turn, place in enumerate(lane.tests):
                 lane.told.send(
-                    _followed(bench, board, place, cuts[place], recording, own_page, turn)
+                    followed(bench, board, place, cuts[place], recording, own_page, turn)
                 )
     except KeyboardInterrupt:
         return Ended((), (), "", "interrupted")
@@ -113,14 +114,14 @@ def _run(lane: Lane, board: Board, cuts: Sequence[Cut], recording: Recording) ->
     return Ended((), (), "")
 
 
-def _device_page(board: Board) -> tuple[int, bytes]:
+def device_page(board: Board) -> tuple[int, bytes]:
     """Where the board is told who it is and whom to trust, and what: by this bench."""
     address = board.flash.device_page
     assert address is not None
     return address, chip_of(board).stored_flash()[address : address + board.flash.sector_size]
 
 
-def _followed(
+def followed(
     bench: Bench,
     board: Board,
     place: int,
@@ -129,6 +130,7 @@ def _followed(
     own_page: tuple[int, bytes],
     turn: int,
 ) -> FollowUp:
+    """Have updates follow that cut; `turn` counts the cuts of this board. Raises `BenchError`."""
     address, page = own_page
     flash = cut.flash[:address] + page + cut.flash[address + len(page) :]
     status, tried_next = "", False

@@ -84,10 +84,9 @@ CONFIRMS = frozenset({"update"})
 def record(board: Board, names: tuple[str, ...] = tuple(RUNS)) -> list[Recording]:
     """Run each on the bench, watched. Raises `BenchError`, `DeviceFailure`."""
     layout = layout_of(board)
-    board = board.model_copy(update={"slack_s": board.slack_s + WATCHED_SLACK_S})
     bench = Bench(board, BenchOptions()).open()
     try:
-        return [_recorded(bench, board, layout, name) for name in names]
+        return [_recorded(bench, layout, name) for name in names]
     finally:
         bench.close()
 
@@ -100,25 +99,35 @@ def chip_of(board: Board) -> VirtualBoard:
     return chip
 
 
-def _recorded(bench: Bench, board: Board, layout: Layout, name: str) -> Recording:
-    chip = chip_of(board)
-    log: list[Operation] = []
+def _recorded(bench: Bench, layout: Layout, name: str) -> Recording:
     with bench.scenario(f"powercut-{name}") as scenario:
         scenario.device.start()
-        # As in the field the other slot holds an older image: to be erased, page by page.
-        chip.write(layout.slots[1].start, scenario.cloud.images.make("0.9.0").content)
-        before = chip.read(FLASH_START, FLASH_SIZE)
-        watch = FlashWatch(
-            chip,
-            (*layout.slots, *layout.state),
-            lambda address: log.append(Operation(Kind.ERASE, address)),
-            lambda address, word: log.append(Operation(Kind.WRITE, address, word)),
-        )
-        try:
+        return watched(scenario, layout, name)
+
+
+def watched(scenario: Scenario, layout: Layout, name: str) -> Recording:
+    """Watch one run in a scenario whose device has started, on a virtual board.
+
+    Raises `BenchError`, `DeviceFailure`.
+    """
+    device = scenario.device
+    chip = chip_of(device.board)
+    log: list[Operation] = []
+    # As in the field the other slot holds an older image: to be erased, page by page.
+    chip.write(layout.slots[1].start, scenario.cloud.images.make("0.9.0").content)
+    before = chip.read(FLASH_START, FLASH_SIZE)
+    watch = FlashWatch(
+        chip,
+        (*layout.slots, *layout.state),
+        lambda address: log.append(Operation(Kind.ERASE, address)),
+        lambda address, word: log.append(Operation(Kind.WRITE, address, word)),
+    )
+    try:
+        with device.standing_still(WATCHED_SLACK_S):
             images = RUNS[name](scenario)
-        finally:
-            watch.close()
-        _check(chip, before, log, layout, name)
+    finally:
+        watch.close()
+    _check(chip, before, log, layout, name)
     return Recording(name, before, tuple(log), images, *_turning_points(log, layout, name))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from textwrap import shorten
 
@@ -65,6 +65,7 @@ class Device:
         self.factory = factory
         self._recorder = recorder
         self._connection = connection
+        self._stands_still_s = 0.0
 
     # -- what is done to it --------------------------------------------------------------------
 
@@ -167,10 +168,20 @@ class Device:
         declares = self.board.declares
         return (
             self.board.slack_s
+            + self._stands_still_s
             + declares.request_timer_s * (declares.momentum + 1)
             + declares.self_test_timer_s
             + declares.trial_time_s
         )
+
+    @contextlib.contextmanager
+    def standing_still(self, limit_s: float) -> Iterator[None]:
+        """Within, the device may take that much longer: its core is stopped now and then."""
+        self._stands_still_s = limit_s
+        try:
+            yield
+        finally:
+            self._stands_still_s = 0.0
 
     def may(self, predicate: Predicate, since: int = 0) -> Event | None:
         """The first such event, None from a device that does not do it for good.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.rig.cli.command import ROOT, Desk
 
 BOARD = (ROOT / "targets" / "boards" / "microbit-v1-virtual.toml").read_text("utf-8")
+CERTIFIED = ("certify", "--profile", "full", "-k")
 ONE_RUN = ("powercut", "--only", "update")
 
 ARMS_BEFORE_IMAGE, TRUSTS_TORN_RECORD, NO_RE_ERASE, TRIAL_IN_RAM = 256, 512, 1024, 2048
@@ -58,6 +60,29 @@ def test_a_wrong_boot_loader_is_found(
     assert done.code == 1, done.out + done.err
     said = " ".join(done.out.split())
     assert re.search(rf"brick: update, power cut .*?{told}", said), done.out
+    assert desk.is_clean()
+
+
+@pytest.mark.parametrize("board", ["microbit-v1-virtual", "reference"])
+def test_a_certificate_takes_the_power_cuts_in(board: str, desk: Desk) -> None:
+    done = desk.run(*CERTIFIED, "power-cuts", "--board", board, "--out", "report")
+    assert "power-cuts-update" in done.out
+    assert "power-cuts-rollback" in done.out
+    for case in ("power-cuts-update", "power-cuts-rollback"):
+        trace = (desk.directory / "report" / "traces" / f"{case}.jsonl").read_text("utf-8")
+        found = re.search(r'"power cuts: (\d+) at the (\d+) \w+ operations', trace)
+        assert found is not None
+        assert int(found[1]) > int(found[2]) / 50 > 0
+    document = json.loads((desk.directory / "report" / "conformance.json").read_text("utf-8"))
+    assert {case["outcome"] for case in document["cases"].values()} == {"passed"}
+
+
+def test_a_brick_is_no_certificate(desk: Desk) -> None:
+    board = board_with(desk, TRUSTS_TORN_RECORD)
+    done = desk.run(*CERTIFIED, "power-cuts-rollback", "--board", board)
+    assert done.code == 1, done.out + done.err
+    told = r"brick: rollback, power cut .* \(state\): the new image runs as confirmed"
+    assert re.search(told, " ".join(done.out.split())), done.out
     assert desk.is_clean()
 
 
