@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -23,6 +24,7 @@ LOCK_FILE = "serve.lock"
 SETUP_LOCK_FILE = "setup.lock"
 SIGNING_KEY_FILE = "signing.key"
 SIGNER_FILE = "signer.pub.pem"
+PAGE_TOKEN_FILE = "page-token"  # noqa: S105 - a name, not a secret
 MAX_SEATS = 32
 
 _MAX_STATE_BYTES = 1 << 16
@@ -30,7 +32,10 @@ _MAX_STATE_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class ServeState:
-    """Where a `serve` listens; `ca` is a path. It holds a secret, so its file has mode 0600."""
+    """Where a `serve` listens; `ca` is a path. It holds secrets, so its file has mode 0600.
+
+    `page` is the URL of the fleet's page with the token of the run.
+    """
 
     endpoint: str
     mqtt_host: str
@@ -40,6 +45,7 @@ class ServeState:
     region: str
     access_key_id: str
     secret_access_key: str
+    page: str
 
     @property
     def access_key(self) -> AccessKey:
@@ -127,6 +133,25 @@ def setting_up(data: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def page_token(data: Path) -> Iterator[str]:
+    """The token of this run of `serve` for its page, made by the first of those that run at once.
+
+    They may share a port, where any of them gets a browser's next request. Each holds the file by
+    a lock, which the kernel ends with the process; who finds nobody else makes a new token. To be
+    entered by one process at a time, as `setting_up` sees to. Raises `UsageError`.
+    """
+    descriptor = _open_lock(data / PAGE_TOKEN_FILE)
+    try:
+        if _lock_at_once(descriptor):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, secrets.token_urlsafe(32).encode(), 0)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield os.pread(descriptor, _MAX_STATE_BYTES, 0).decode("ascii")
+    finally:
+        os.close(descriptor)
+
+
 def _state_file(data: Path) -> Path:
     """That of the first `serve` that runs; with one file there is nothing to choose."""
     files = [data / file_of_seat(STATE_FILE, seat) for seat in range(1, MAX_SEATS + 1)]
@@ -149,12 +174,19 @@ def _is_taken(path: Path) -> bool:
 def _try_lock(path: Path) -> int | None:
     """The descriptor that holds the lock, None if another process has it."""
     descriptor = _open_lock(path)
+    if _lock_at_once(descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _lock_at_once(descriptor: int) -> bool:
+    """Whether nobody else had the file, which is then locked."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+        return False
+    return True
 
 
 def _open_lock(path: Path) -> int:
@@ -169,7 +201,7 @@ def _state(table: object) -> ServeState:
         raise TypeError("not an object")
     state = ServeState(**{field.name: table[field.name] for field in fields(ServeState)})
     texts = (state.endpoint, state.mqtt_host, state.ca, state.region)
-    keys = (state.access_key_id, state.secret_access_key)
+    keys = (state.access_key_id, state.secret_access_key, state.page)
     if (
         not all(isinstance(text, str) for text in (*texts, *keys))
         or type(state.mqtt_port) is not int

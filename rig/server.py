@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import ssl
 import uuid
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from rig.jobs.service import JobService
 from rig.jobs.settings import JobSettings
 from rig.jobs.signing_jobs import Signer
 from rig.jobs.store import Store
+from rig.page.face import FleetPage, page_url
 from rig.pki import LOOPBACK_NAMES, CertificateAuthority
 from rig.private_files import make_private_directory
 from rig.serve_state import SIGNING_KEY_FILE, file_of_seat
@@ -53,7 +55,8 @@ class ServerSettings:
     With `https` the download server and the control plane speak TLS with the same certificate as
     the gateway; without, they are for loopback only. `store` is the URL of the database that jobs
     are kept in, by default a file in `data`. Each process on one `data` has another `seat`; with
-    `share_ports` they may listen on the same ports, and each gets some of the connections.
+    `share_ports` they may listen on the same ports, and each gets some of the connections. Who
+    knows the `page_token` may use the fleet's page.
     """
 
     data: Path
@@ -66,6 +69,7 @@ class ServerSettings:
     store: str | None = None
     seat: int = 1
     share_ports: bool = False
+    page_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
 
 def _open_store(settings: ServerSettings) -> Store:
@@ -109,10 +113,18 @@ class Server:
             settings.host,
             settings.http_port,
             self._https_context() if settings.https else None,
-            ControlPlane(context, self.control_key, clock),
+            [
+                FleetPage(context, clock, settings.page_token, lambda: self.download.base_url),
+                ControlPlane(context, self.control_key, clock),
+            ],
             share_port=settings.share_ports,
         )
         self.gateway: Gateway
+
+    @property
+    def page_url(self) -> str:
+        """Of the fleet's page, with its token."""
+        return page_url(self.download.base_url, self._settings.page_token)
 
     @property
     def ca_file(self) -> Path:

@@ -16,6 +16,15 @@ from rig.cli.system_package import ensure_command
 
 # What a page may not do: raise, log an error, or be refused something by its own policy.
 _COMPLAINTS = ("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled")
+PATIENCE_MS = 30_000
+_WAIT = """new Promise((resolve) => {
+  const look = () => { if (CONDITION) { watcher.disconnect(); resolve(true); } };
+  const watcher = new MutationObserver(look);
+  const all = {subtree: true, childList: true, attributes: true, characterData: true};
+  watcher.observe(document, all);
+  setTimeout(() => { watcher.disconnect(); resolve(false); }, PATIENCE);
+  look();
+})"""
 
 
 class Page:
@@ -62,8 +71,16 @@ class Page:
 
     def open(self, file: Path) -> None:
         """Load a file and wait until its scripts have run."""
+        self.visit(file.resolve().as_uri())
+
+    def visit(self, url: str) -> None:
+        """Load a page, in a tab that has none of it yet, and wait until its scripts have run."""
+        self._load("about:blank")
+        self._load(url)
+
+    def _load(self, url: str) -> None:
         self._events.clear()
-        self.call("Page.navigate", url=file.resolve().as_uri())
+        self.call("Page.navigate", url=url)
         while not any(event["method"] == "Page.loadEventFired" for event in self._events):
             self._read()
 
@@ -72,6 +89,14 @@ class Page:
         answer = self.call("Runtime.evaluate", expression=script, returnByValue=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def wait(self, condition: str) -> None:
+        """Until this is true of the page, looking each time that something changes in it."""
+        script = _WAIT.replace("CONDITION", condition).replace("PATIENCE", str(PATIENCE_MS))
+        answer = self.call(
+            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
+        )
+        assert answer["result"].get("value") is True, f"never came: {condition}"
 
     def picture(self, file: Path) -> None:
         """Write what the window shows as PNG."""
@@ -96,13 +121,13 @@ class Page:
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[Page]:
+def chromium(profile: Path, *flags: str) -> Iterator[Page]:
     """A page in a browser of its own, whose files are in the directory `profile`."""
-    program = ensure_command("chromium", package="chromium", purpose="to look at reports")
+    program = ensure_command("chromium", package="chromium", purpose="to look at pages")
     to_browser_read, to_browser_write = _pipe()
     from_browser_read, from_browser_write = _pipe()
     # The browser takes commands on descriptor 3 and answers on 4, so a shell puts them there. It
-    # is without a sandbox since containers forbid one; it opens nothing but our own files.
+    # is without a sandbox since containers forbid one; it opens nothing but our own pages.
     command = (
         f'exec "$0" "$@" 3<&{to_browser_read} 4>&{from_browser_write} '
         f"{to_browser_read}<&- {from_browser_write}>&-"
@@ -117,6 +142,7 @@ def chromium(profile: Path) -> Iterator[Page]:
         "--hide-scrollbars",
         "--remote-debugging-pipe",
         f"--user-data-dir={profile}",
+        *flags,
         "about:blank",
     ]
     browser = subprocess.Popen(

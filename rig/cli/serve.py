@@ -9,6 +9,8 @@ import ipaddress
 import logging
 import signal
 from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from rig.cli.main import EXIT_OK, parser
@@ -23,6 +25,7 @@ from rig.serve_state import (
     DEFAULT_DATA,
     SIGNER_FILE,
     ServeState,
+    page_token,
     setting_up,
     take_seat,
 )
@@ -69,20 +72,28 @@ def _check_host(host: str) -> None:
 async def _serve(options: argparse.Namespace, settings: ServerSettings) -> None:
     _cancel_on_signal()
     data: Path = options.data
-    with setting_up(data):
-        server = Server(settings, SystemClock(), RecorderSwitch())
+    with ExitStack() as held:
+        with setting_up(data):
+            token = held.enter_context(page_token(data))
+            settings = replace(settings, page_token=token)
+            server = Server(settings, SystemClock(), RecorderSwitch())
+        await _run(server, options, settings.seat)
+
+
+async def _run(server: Server, options: argparse.Namespace, seat: int) -> None:
+    data: Path = options.data
     try:
         # The public half of the key that images are signed with: what devices are given.
         write_private_file(data / SIGNER_FILE, server.signing_key.public_pem)
         await server.start()
         _spare_the_collector()
         try:
-            _state(server, options.host).save(data, settings.seat)
+            _state(server, options.host).save(data, seat)
             _tell(server, options)
             await asyncio.Event().wait()
         finally:
             # First of all, so that nobody is sent to what is about to close.
-            ServeState.forget(data, settings.seat)
+            ServeState.forget(data, seat)
             await server.stop()
     except asyncio.CancelledError:
         TerminalConsole(highlight=False).print("serve has stopped; its data stays in", str(data))
@@ -139,6 +150,7 @@ def _state(server: Server, host: str) -> ServeState:
         region=server.jobs.settings.region,
         access_key_id=server.control_key.key_id,
         secret_access_key=server.control_key.secret,
+        page=server.page_url,
     )
 
 
@@ -149,6 +161,7 @@ def _tell(server: Server, options: argparse.Namespace) -> None:
     if gateway.plain_port is not None:
         console.print(f"MQTT        {host}:{gateway.plain_port}, without TLS")
     console.print(f"HTTP        {server.download.base_url}, AWS calls and downloads")
+    console.print(f"Page        {server.page_url}")
     where = "" if options.data == DEFAULT_DATA else f" --data {options.data}"
     console.print("Next, in two other terminals:")
     console.print(f"  otarig agent --thing demo{where}")

@@ -14,9 +14,14 @@ class Arns:
 
     settings: JobSettings
 
+    @property
+    def prefix(self) -> str:
+        """What all of them begin with, up to the kind."""
+        return f"arn:aws:iot:{self.settings.region}:{self.settings.account}:"
+
     def make(self, kind: str, name: str) -> str:
         """`kind` is for example `thing`, `job`, `cert`, `otaupdate`."""
-        return f"arn:aws:iot:{self.settings.region}:{self.settings.account}:{kind}/{name}"
+        return f"{self.prefix}{kind}/{name}"
 
     def of_target(self, target: Target) -> str:
         return self.make(target.kind.value, target.name)

@@ -12,6 +12,7 @@ import itertools
 import logging
 import os
 import ssl
+from collections.abc import Sequence
 from email.utils import formatdate
 from typing import Protocol
 from urllib.parse import unquote
@@ -47,8 +48,8 @@ _METHODS = ("GET", "HEAD")
 _FAULT_CODES = {403: "AccessDenied", 404: "NoSuchKey", 500: "InternalError", 503: "SlowDown"}
 
 
-class ControlFace(Protocol):
-    """The control plane, which shares the port; its requests are none of the device's."""
+class HttpFace(Protocol):
+    """Something else on the same port; its requests are none of the device's."""
 
     def wants(self, request: web.BaseRequest) -> bool: ...
 
@@ -58,8 +59,8 @@ class ControlFace(Protocol):
 class DownloadServer:
     """Serves the objects of a store to whoever has a presigned URL.
 
-    `port` 0 picks a free one; with `tls` the server speaks HTTPS. A `control` face gets the
-    requests that it wants, unrecorded. Belongs to the event loop that starts it.
+    `port` 0 picks a free one; with `tls` the server speaks HTTPS. The first of `faces` that
+    wants a request gets it, unrecorded. Belongs to the event loop that starts it.
     """
 
     def __init__(
@@ -71,12 +72,12 @@ class DownloadServer:
         host: str = "127.0.0.1",
         port: int = 0,
         tls: ssl.SSLContext | None = None,
-        control: ControlFace | None = None,
+        faces: Sequence[HttpFace] = (),
         *,
         share_port: bool = False,
     ) -> None:
         """With `share_port` other processes of the same user may listen on the same port."""
-        self._control = control
+        self._faces = faces
         self._objects = objects
         self._clock = clock
         self._recorder = recorder
@@ -137,8 +138,9 @@ class DownloadServer:
             self._runner = None
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if self._control is not None and self._control.wants(request):
-            return await self._control.handle(request)
+        for face in self._faces:
+            if face.wants(request):
+                return await face.handle(request)
         number = self._connection_number(request)
         self._recorder.record(
             "http",

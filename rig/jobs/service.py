@@ -43,6 +43,7 @@ from rig.jobs.engine.commands import (
     UpdateJob,
 )
 from rig.jobs.events import EventSwitches, EventWriter
+from rig.jobs.fleet_view import FleetViews
 from rig.jobs.job_spec import JobSpec, check_targets, make_job
 from rig.jobs.keeper import Keeper
 from rig.jobs.objects import ObjectStore, StoredObject
@@ -104,6 +105,7 @@ class JobService:
         self._streams = StreamServer(store, objects, settings)
         self.registry = Registry(store, clock, random_id)
         self.views = Views(store)
+        self.fleet = FleetViews(store, Arns(settings))
         self.streams = StreamRegistry(store, objects, clock, self._forget_access)
         self.kept = Keeper(store, clock)
         self.templates = Templates(self.kept)

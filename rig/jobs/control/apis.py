@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rig.errors import UsageError
 from rig.jobs.control import (
     certificates,
     events,
@@ -20,10 +21,18 @@ from rig.jobs.control import (
     templates,
     things,
 )
-from rig.jobs.control.context import Operation
-from rig.jobs.control.errors import INVALID_REQUEST, IOT_ERRORS, JOBS_DATA_ERRORS, SIGNER_ERRORS
-from rig.jobs.control.model import Model
+from rig.jobs.control.context import Context, Operation
+from rig.jobs.control.errors import (
+    INVALID_REQUEST,
+    IOT_ERRORS,
+    JOBS_DATA_ERRORS,
+    SIGNER_ERRORS,
+    ControlError,
+    of_refusal,
+)
+from rig.jobs.control.model import Model, RawCall
 from rig.jobs.engine import Code
+from rig.jobs.refusal import RefusalError
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,19 @@ class Api:
     operations: Mapping[str, Operation]
     refusals: Mapping[Code, str]
     invalid: str = INVALID_REQUEST
+
+    def carry_out(
+        self, context: Context, operation: str, call: RawCall
+    ) -> dict[str, object] | None:
+        """The JSON of the answer, None without one; raises `ControlError` for every refusal."""
+        members = self.model.read(operation, call)
+        try:
+            answer = self.operations[operation](context, members)
+        except RefusalError as error:
+            raise of_refusal(error, self.refusals, self.invalid) from error
+        except UsageError as error:
+            raise ControlError(self.invalid, str(error)) from error
+        return self.model.write(operation, answer)
 
 
 def _api(

@@ -23,11 +23,9 @@ from rig.jobs.control.errors import (
     UNMODELLED,
     ControlError,
     json_response,
-    of_refusal,
     xml_response,
 )
 from rig.jobs.control.model import RawCall
-from rig.jobs.refusal import RefusalError
 from rig.jobs.requests import BadRequest, read_object
 from rig.jobs.settings import MIB
 
@@ -116,14 +114,8 @@ class ControlPlane:
         except BadRequest as bad:
             raise ControlError(api.invalid, bad.message) from bad
         query = dict(sigv4.decode_query(signed.raw_query))
-        members = api.model.read(operation, RawCall(path, query, signed.headers, body))
-        try:
-            answer = api.operations[operation](self._context, members)
-        except RefusalError as error:
-            raise of_refusal(error, api.refusals, api.invalid) from error
-        except UsageError as error:
-            raise ControlError(api.invalid, str(error)) from error
-        return api.model.write(operation, answer)
+        call = RawCall(path, query, signed.headers, body)
+        return api.carry_out(self._context, operation, call)
 
     async def _read(self, request: web.BaseRequest) -> SignedRequest:
         limit = self._context.service.settings.max_file + _FRAMING

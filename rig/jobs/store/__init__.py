@@ -1,6 +1,7 @@
 """Where jobs outlive the process: one SQL database, by URL."""
 
 from rig.jobs.store.database import is_shared
+from rig.jobs.store.fleet import FailureCount
 from rig.jobs.store.kept import Kind
 from rig.jobs.store.outbox import EventMessage, Mark, OutboxRow
 from rig.jobs.store.records import (
@@ -23,6 +24,7 @@ __all__ = [
     "NON_EXCLUSIVE",
     "CertificateRecord",
     "EventMessage",
+    "FailureCount",
     "GroupRecord",
     "KeptRecord",
     "Kind",

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, select
 from rig.errors import BenchError, UsageError
 from rig.jobs.store import schema
 from rig.jobs.store.database import Database, reason_of
+from rig.jobs.store.fleet import FleetQueries
 from rig.jobs.store.groups import GroupQueries
 from rig.jobs.store.kept import KeptQueries
 from rig.jobs.store.listings import ListQueries
@@ -152,6 +153,7 @@ class Transaction(
     StreamQueries,
     KeptQueries,
     ListQueries,
+    FleetQueries,
     OutboxQueries,
     SaveQueries,
     SliceQueries,

@@ -8,15 +8,25 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
+from rig.page.guard import TOKEN_HEADER
 from rig.serve_state import STATE_FILE, find_serve
 from tests.rig.cli.command import ANY_PORTS, Desk, serving, terminal
 
 USAGE, BENCH = 2, 3
 DATA = Path(".otarig") / "serve"
-PRIVATE = ("serve.json", "signing.key", "server.key", "control-key.json", "url-key.json")
+PRIVATE = (
+    "serve.json",
+    "page-token",
+    "signing.key",
+    "server.key",
+    "control-key.json",
+    "url-key.json",
+)
 
 
 @pytest.fixture
@@ -35,6 +45,7 @@ def test_from_start_to_end(number: signal.Signals, desk: Desk) -> None:
         assert f"MQTT (TLS)  127.0.0.1:{state.mqtt_port}, " in serve.text
         assert f"MQTT        127.0.0.1:{state.plain_port}, without TLS" in serve.text
         assert f"HTTP        {state.endpoint}, " in serve.text
+        assert f"Page        {state.page}\n" in serve.text
         assert "  otarig agent --thing demo\n  otarig update --thing demo\n" in serve.text
         assert Path(state.ca).is_absolute()
         assert Path(state.ca).read_text("ascii").startswith("-----BEGIN CERTIFICATE")
@@ -50,6 +61,29 @@ def test_from_start_to_end(number: signal.Signals, desk: Desk) -> None:
         assert (data / "signer.pub.pem").read_bytes() == signer
         assert find_serve(data).plain_port is None
         assert again.end() == 0
+
+
+def status_of(page: str, token: str) -> int:
+    """What the fleet's page answers who asks for the jobs with this token."""
+    request = Request(page.partition("#")[0] + "jobs", headers={TOKEN_HEADER: token})
+    try:
+        with urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
+
+
+def test_the_page_has_a_token_of_its_run(desk: Desk) -> None:
+    tokens = []
+    for _ in range(2):
+        with serving(desk) as serve:
+            page = find_serve(desk.directory / DATA).page
+            tokens.append(page.partition("#token=")[2])
+            assert status_of(page, tokens[-1]) == 200
+            assert status_of(page, tokens[0] if len(tokens) > 1 else "guessed") == 401
+            assert serve.end() == 0
+    assert tokens[0] != tokens[1]
+    assert min(map(len, tokens)) >= 40
 
 
 def test_one_serve_for_a_data_directory(desk: Desk) -> None:

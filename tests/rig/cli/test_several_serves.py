@@ -41,6 +41,8 @@ def test_they_share_ports_and_data_and_one_may_die(desk: Desk, options: tuple[st
         state = find_serve(data)
         again = json.loads((data / file_of_seat(STATE_FILE, 2)).read_text("utf-8"))
         assert (again["endpoint"], again["mqtt_port"]) == (state.endpoint, state.mqtt_port)
+        # A browser's next request may reach either.
+        assert again["page"] == state.page
         first.process.send_signal(signal.SIGKILL)
         first.process.wait()
         # Its file is still there and tells where it was, which is where the other one is.
@@ -50,6 +52,7 @@ def test_they_share_ports_and_data_and_one_may_die(desk: Desk, options: tuple[st
             update = desk.run("update", "--thing", "demo", "--size", "20000")
             assert update.code == 0, update.err + update.out
         with serving(desk, *options, *ports) as third:
+            assert find_serve(data).page == state.page
             assert third.end() == 0
         assert not (data / STATE_FILE).exists()
         assert second.end() == 0

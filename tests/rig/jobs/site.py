@@ -22,6 +22,7 @@ from rig.jobs.control import ControlPlane
 from rig.jobs.control.context import Context
 from rig.jobs.download import DownloadServer
 from rig.jobs.signing_jobs import Signer
+from rig.page.face import FleetPage, page_url
 from rig.pki import CertificateAuthority
 from rig.signing import SigningKey
 from rig.trace import Header, Recorder, RecorderSwitch
@@ -29,6 +30,7 @@ from tests.rig.jobs.test_download import event_loop
 from tests.rig.jobs.world import THING, World, make_world
 
 KEY = AccessKey("AKIDEXAMPLE", "secret/with+odd=characters")
+PAGE_TOKEN = "throw-away"
 ROLE = "arn:aws:iam::000000000000:role/otarig-ota-role"
 IMAGE = bytes(range(256)) * 200
 SIGNATURE = b"\x30\x45\x02" + bytes(68)
@@ -57,6 +59,10 @@ class Site:
                 s3={"addressing_style": "path"}, retries={"max_attempts": 0}, read_timeout=20
             ),
         )
+
+    @property
+    def page_url(self) -> str:
+        return page_url(self.url, PAGE_TOKEN)
 
     @property
     def iot(self) -> Any:
@@ -100,7 +106,10 @@ def serve(tmp_path: Path, *, tls: bool = False) -> Iterator[Site]:
             RecorderSwitch(recorder),
             presigner,
             tls=server_tls,
-            control=ControlPlane(context, KEY, world.clock),
+            faces=[
+                FleetPage(context, world.clock, PAGE_TOKEN, lambda: server.base_url),
+                ControlPlane(context, KEY, world.clock),
+            ],
         )
         run(server.start)
         try:
