@@ -40,14 +40,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 
 @pytest.fixture
-def page(browser: Page, site: Site) -> Page:
-    """The page as the URL that `serve` shows opens it, in a tab that knew nothing."""
-    browser.show(1280, 900)
-    browser.visit(site.url + PREFIX)
-    browser.run("sessionStorage.clear()")
+def page(browser: Page, site: Site) -> Iterator[Page]:
+    """The page as the URL that `serve` shows opens it."""
     browser.complaints.clear()
+    browser.show(1280, 900)
     browser.visit(site.page_url)
-    return browser
+    yield browser
+    # Before its server is gone: it would go on asking, and complain into the next test.
+    browser.visit("about:blank")
 
 
 def text(name: str) -> str:
@@ -331,3 +331,4 @@ def test_over_https(browser: Page, tls_site: Site, tmp_path: Path) -> None:
     browser.visit(tls_site.page_url)
     browser.wait("!document.getElementById('no-jobs').hidden")
     assert browser.complaints == []
+    browser.visit("about:blank")
