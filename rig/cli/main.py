@@ -17,6 +17,7 @@ VERBS = {
     "serve": "run the self-hosted gateway, broker and job server",
     "agent": "run the reference agent as a device",
     "update": "make an update for a thing and watch it",
+    "fleet": "watch the jobs of a running serve",
     "mutants": "try the suite on broken agents",
     "judge": "give verdicts from stored traces alone",
     "verify": "check a signed report offline",
