@@ -215,13 +215,13 @@ def is_whole(response: http.client.HTTPResponse, length: int, size: int) -> bool
 def is_range(response: http.client.HTTPResponse, wanted: Range) -> bool:
     """Whether the body is the range asked for, by what the answer says of itself."""
     if response.status == 206:
-        return _range_fits(response.getheader("Content-Range"), wanted)
+        return range_fits(response.getheader("Content-Range"), wanted)
     size = wanted.last - wanted.first + 1
     all_of_it = wanted.first == 0 and response.getheader("Content-Length") == str(size)
     return response.status == 200 and all_of_it
 
 
-def _range_fits(header: str | None, wanted: Range) -> bool:
+def range_fits(header: str | None, wanted: Range) -> bool:
     """Whether a Content-Range header names the first byte asked for. Its absence is forgiven; a
     wrong length is the agent's to judge."""
     if header is None:

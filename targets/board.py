@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,12 @@ from targets.sections import (
     Section,
 )
 
+MAX_FILE = 256 * 1024
+"""Bytes of a board file; the boards that come with the rig have a few thousand."""
+# A value in an error: its begin and end, and no deeper than anybody would write it.
+_LONGEST = 200
+_SHOWN = reprlib.Repr()
+_SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = _LONGEST
 BOARDS = Path(__file__).parent / "boards"
 DRIVERS = ("process", "pyocd", "command")
 OWN_DRIVER = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
@@ -149,14 +156,25 @@ def load_board(name_or_file: str) -> Board:
                 f"{', '.join(board_names())}; name one of these or give a board file"
             )
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        return read_board(path.read_bytes(), str(path))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def read_board(content: bytes, source: str) -> Board:
+    """The board that a file's content describes; `source` names the file in the `UsageError`."""
+    if len(content) > MAX_FILE:
+        raise UsageError(f"{source}: has more than {MAX_FILE} bytes; that is no board file")
+    try:
+        table = tomllib.loads(content.decode("utf-8"))
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: is not UTF-8 text; a board file is TOML") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: is not valid TOML: {error}") from None
-    return parse_board(table, str(path))
+        raise UsageError(f"{source}: is not UTF-8 text; a board file is TOML") from None
+    # Beyond its own error the reader lets out what Python says to numbers of thousands of digits.
+    except ValueError as error:
+        raise UsageError(f"{source}: is not valid TOML: {error}") from None
+    except RecursionError:
+        raise UsageError(f"{source}: is nested too deep; a board file has sections only") from None
+    return parse_board(table, source)
 
 
 def in_place_of(board: Board, other: Board) -> Board:
@@ -180,7 +198,7 @@ def parse_board(table: dict[str, Any], source: str) -> Board:
         return Board.model_validate(table)
     except ValidationError as error:
         first, more = error.errors()[0], error.error_count() - 1
-        field = ".".join(str(part) for part in first["loc"]) or "(top level)"
+        field = ".".join(str(part)[:_LONGEST] for part in first["loc"]) or "(top level)"
         if first["type"] == "extra_forbidden":
             problem = "is not a field of a board file; remove it or mend its spelling"
         elif first["type"] == "missing":
@@ -188,6 +206,6 @@ def parse_board(table: dict[str, Any], source: str) -> Board:
         elif first["type"] == "needed":
             field, problem = first["msg"].split(" ", 1)
         else:
-            problem = f"is {first['input']!r}: {first['msg']}"
+            problem = f"is {_SHOWN.repr(first['input'])}: {first['msg']}"
         rest = f" (and {more} more)" if more else ""
         raise UsageError(f"{source}: {field} {problem}{rest}") from None

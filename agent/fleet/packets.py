@@ -14,6 +14,8 @@ _CLEAN_SESSION = 0x02
 _PROTOCOL = b"\x00\x04MQTT\x04"
 _MAX_LENGTH_BYTES = 4
 _LENGTH_OF_TEXT = 2
+MAX_PACKET = 128 * 1024 + 65_535 + 4
+"""Bytes after the header that are waited for: the largest payload of the service and its topic."""
 
 
 class Received(NamedTuple):
@@ -47,7 +49,11 @@ class Reader:
         while True:
             length, at = _remaining_length(data, start + 1, size)
             end = at + length
-            if length < 0 or end > size:
+            if length < 0:
+                break
+            if end > size:
+                if length > MAX_PACKET:
+                    raise BrokenStreamError(f"a packet of {length} bytes")
                 break
             packets.append(_packet(data[start], data, at, end))
             start = end
@@ -72,18 +78,20 @@ def _remaining_length(data: bytes, at: int, size: int) -> tuple[int, int]:
 def _packet(first: int, data: bytes, at: int, end: int) -> Received:
     kind = first >> 4
     if kind != PUBLISH:
-        pid = int.from_bytes(data[at : at + 2], "big") if kind in (PUBACK, SUBACK) else 0
+        has_pid = kind in (PUBACK, SUBACK)
+        pid = int.from_bytes(data[at : min(at + 2, end)], "big") if has_pid else 0
         return Received(kind, pid, b"", data[at:end])
     if end - at < _LENGTH_OF_TEXT:
         raise BrokenStreamError("a PUBLISH without a topic")
     body = at + 2 + (data[at] << 8 | data[at + 1])
     topic = data[at + 2 : body]
+    has_pid = bool(first & 0x06)
+    if body + 2 * has_pid > end:
+        raise BrokenStreamError("a PUBLISH that is shorter than its fields")
     pid = 0
-    if first & 0x06:
+    if has_pid:
         pid = data[body] << 8 | data[body + 1]
         body += 2
-    if body > end:
-        raise BrokenStreamError("a PUBLISH that is shorter than its topic")
     return Received(PUBLISH, pid, topic, data[body:end])
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from urllib.parse import urlsplit
 
 from rig.clock import Clock
@@ -98,6 +99,8 @@ class Presigner:
             seconds = int(fields["X-Amz-Expires"])
         except ValueError:
             return Access.MALFORMED
+        if not _is_text(path, host, *chain.from_iterable(pairs)):
+            return Access.MALFORMED
         proper = (
             fields["X-Amz-Algorithm"] == sigv4.ALGORITHM
             and fields["X-Amz-SignedHeaders"] == "host"
@@ -117,3 +120,12 @@ class Presigner:
         if now > signed_at + seconds or now < signed_at - _SKEW_SECONDS:
             return Access.EXPIRED
         return Access.GRANTED
+
+
+def _is_text(*texts: str) -> bool:
+    """Whether it can be encoded: bytes on the wire that are no UTF-8 come as lone surrogates."""
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
-import cbor2
-
+from agent.protocol.cbor_map import CborError, read_map
+from agent.protocol.json_text import JsonError, read_object
 from agent.protocol.stream import StreamError, StreamRequest, decode_request
 from rig.jobs.requests import MAX_TOKEN_BYTES
 from rig.jobs.stream_errors import StreamCode, StreamFormat, StreamRefusal
@@ -92,13 +92,12 @@ def _token_in(payload: bytes, fmt: StreamFormat) -> str | None:
     return token if isinstance(token, str) else None
 
 
-def _members(payload: bytes, fmt: StreamFormat) -> dict[object, object]:
-    code = StreamCode.INVALID_JSON if fmt == "json" else StreamCode.INVALID_CBOR
+def _members(payload: bytes, fmt: StreamFormat) -> dict[Any, Any]:
     try:
-        value = json.loads(payload) if fmt == "json" else cbor2.loads(payload)
-    # Whatever else hostile bytes make the decoders raise: they are not a request.
-    except Exception as error:
-        raise StreamRefusal(code, f"the payload cannot be read: {error}") from error
-    if not isinstance(value, dict):
-        raise StreamRefusal(StreamCode.INVALID_REQUEST, "the payload is not a map")
-    return value
+        if fmt == "json":
+            return read_object(payload, _MAX_SEARCHED)
+        return read_map(payload, _MAX_SEARCHED)
+    except JsonError as error:
+        raise StreamRefusal(StreamCode.INVALID_JSON, str(error)) from None
+    except CborError as error:
+        raise StreamRefusal(StreamCode.INVALID_CBOR, str(error)) from None

@@ -39,14 +39,19 @@ def read_trace(path: Path) -> Trace:
     """Read a trace file. Raises `TraceError`."""
     try:
         with path.open("rb") as file:
-            lines = _lines(path, file)
-            first = next(lines, None)
-            if first is None:
-                raise TraceError(path, 0, "is empty; a trace begins with its header")
-            header = _header(path, _object(path, *first))
-            return Trace(header, tuple(_events(path, lines)))
+            return parse_trace(file, path)
     except OSError as error:
         raise TraceError(path, 0, f"cannot be read: {error.strerror}") from None
+
+
+def parse_trace(file: IO[bytes], path: Path) -> Trace:
+    """The trace in an open file, which errors call `path`. Raises `TraceError`."""
+    lines = _lines(path, file)
+    first = next(lines, None)
+    if first is None:
+        raise TraceError(path, 0, "is empty; a trace begins with its header")
+    header = _header(path, _object(path, *first))
+    return Trace(header, tuple(_events(path, lines)))
 
 
 def _lines(path: Path, file: IO[bytes]) -> Iterator[tuple[int, bytes]]:

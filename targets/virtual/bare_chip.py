@@ -11,7 +11,8 @@ import time
 
 from rig.errors import BenchError
 from targets.virtual.emulator import LOCK_UP, PACKAGE, PROGRAM, Emulator
-from targets.virtual.gdb_stub import GdbStub, StubGone
+from targets.virtual.gdb_packets import StubGone
+from targets.virtual.gdb_stub import GdbStub
 from targets.virtual.memory_map import FLASH_SIZE, FLASH_START, RAM_SIZE, RAM_START
 
 PAGE = 1024

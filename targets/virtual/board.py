@@ -14,7 +14,7 @@ from targets.virtual.core import Core, CoreState, Watchpoint
 from targets.virtual.debug_unit import DebugUnit
 from targets.virtual.emulator import LOCK_UP, PACKAGE, PROGRAM, Emulator
 from targets.virtual.flash_store import FlashStore
-from targets.virtual.gdb_stub import StubGone
+from targets.virtual.gdb_packets import StubGone
 from targets.virtual.memory_map import FLASH_SIZE, FLASH_START, RAM_SIZE, RAM_START
 
 

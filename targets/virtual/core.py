@@ -10,7 +10,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
 
-from targets.virtual.gdb_stub import GdbStub, Stop, StubRefused, Watch
+from targets.virtual.gdb_packets import Stop, StubRefused, Watch
+from targets.virtual.gdb_stub import GdbStub
 from targets.virtual.memory_map import (
     RAM_SIZE,
     RAM_START,

@@ -8,7 +8,7 @@ Architecture Reference Manual, part C.
 from __future__ import annotations
 
 from targets.virtual.core import R0, XPSR, Core, CoreState, HaltCause
-from targets.virtual.gdb_stub import Watch
+from targets.virtual.gdb_packets import Watch
 
 ROM_TABLE, SCS, DWT, BPU = 0xE00F_F000, 0xE000_E000, 0xE000_1000, 0xE000_2000
 ROM_ENTRIES = (SCS, DWT, BPU)

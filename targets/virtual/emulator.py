@@ -11,7 +11,8 @@ from pathlib import Path
 
 from rig.errors import BenchError
 from targets.owned_process import start_owned
-from targets.virtual.gdb_stub import GdbStub, StubGone
+from targets.virtual.gdb_packets import StubGone
+from targets.virtual.gdb_stub import GdbStub
 
 PROGRAM = "qemu-system-arm"
 PACKAGE = "qemu-system-arm"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from rig.errors import BenchError
 from targets.virtual.board import BoardOff, CoreLockedUp, VirtualBoard
 from targets.virtual.core import PC, Core
-from targets.virtual.gdb_stub import StubRefused, Watch
+from targets.virtual.gdb_packets import StubRefused, Watch
 
 CONFIG = 0x4001_E504
 ERASE_REGISTERS = (0x4001_E508, 0x4001_E514)

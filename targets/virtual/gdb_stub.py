@@ -9,8 +9,18 @@ import select
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import Enum
+
+from targets.virtual.gdb_packets import (
+    AnswerReader,
+    Stop,
+    StubGone,
+    StubRefused,
+    Watch,
+    framed,
+    memory_of,
+    stop_of,
+    word_of,
+)
 
 ANSWER_TIME_S = 10.0
 CHUNK = 2000
@@ -18,36 +28,6 @@ CHUNK = 2000
 WINDOW = 8
 """Packets that are under way at once: more than one, since each way costs more than the work."""
 INTERRUPT = b"\x03"
-SIGINT = 2
-
-
-class StubGone(Exception):  # noqa: N818 - it says what it is
-    """The emulator ended, or answers no more."""
-
-
-class StubRefused(Exception):  # noqa: N818 - it says what it is
-    """The stub answered with an error, for example for memory that does not exist."""
-
-
-class Watch(Enum):
-    """Which accesses a watchpoint stops at; the value is the packet's digit."""
-
-    WRITE = 2
-    READ = 3
-    ACCESS = 4
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Why the core stopped. `watched` is the address of the access, if a watchpoint did it."""
-
-    signal: int
-    watched: int | None = None
-
-    @property
-    def asked_for(self) -> bool:
-        """Whether it stopped because it was told to, not by itself."""
-        return self.signal == SIGINT
 
 
 class GdbStub:
@@ -56,7 +36,7 @@ class GdbStub:
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         self._socket.settimeout(ANSWER_TIME_S)
-        self._received = b""
+        self._answers = AnswerReader()
         # Acknowledgements go along with the next packet: alone, each wakes the emulator once more.
         self._owed = b""
         self._registers: dict[int, int] = {}
@@ -76,7 +56,7 @@ class GdbStub:
     def read(self, address: int, length: int) -> bytes:
         """Raises `StubRefused` where there is no memory."""
         packets = [f"m{at:x},{size:x}" for at, size in _pieces(address, length)]
-        return b"".join(bytes.fromhex(answer) for answer in self._all_checked(packets))
+        return b"".join(map(memory_of, self._all_checked(packets)))
 
     def write(self, address: int, content: bytes) -> None:
         """Into RAM, or straight into flash storage; never into a peripheral."""
@@ -90,12 +70,12 @@ class GdbStub:
     def read_words(self, addresses: Sequence[int]) -> list[int]:
         """Single words in one exchange. Raises `StubRefused` where there is no memory."""
         answers = self._all_checked([f"m{address:x},4" for address in addresses])
-        return [_word(answer) for answer in answers]
+        return [word_of(answer) for answer in answers]
 
     def read_register(self, number: int) -> int:
         """A register of the stopped core; each is asked for once a stop."""
         if number not in self._registers:
-            self._registers[number] = _word(self._checked(f"p{number:x}"))
+            self._registers[number] = word_of(self._checked(f"p{number:x}"))
         return self._registers[number]
 
     def write_register(self, number: int, value: int) -> None:
@@ -138,7 +118,7 @@ class GdbStub:
     def has_stopped(self, within_s: float = 0.0) -> bool:
         """Whether the core that was started has stopped by itself, or the emulator has gone."""
         deadline = time.monotonic() + within_s
-        while not self._received:
+        while not self._answers.anything:
             left = max(0.0, deadline - time.monotonic())
             if not select.select([self._socket], [], [], left)[0]:
                 return False
@@ -199,13 +179,12 @@ class GdbStub:
         while True:
             answer = self._answer()
             if answer[:1] in ("T", "S"):
-                return _stop(answer)
+                return stop_of(answer)
             if answer[:1] in ("W", "X"):
                 raise StubGone("the emulator says that it ends")
 
     def _send(self, *packets: str) -> None:
-        bodies = [packet.encode("ascii") for packet in packets]
-        self._transmit(b"".join(b"$%s#%02x" % (body, sum(body) & 0xFF) for body in bodies))
+        self._transmit(b"".join(map(framed, packets)))
 
     def _transmit(self, data: bytes) -> None:
         owed, self._owed = self._owed, b""
@@ -215,15 +194,10 @@ class GdbStub:
             raise StubGone(f"the emulator takes no more packets: {error}") from None
 
     def _answer(self) -> str:
-        while True:
-            start = self._received.find(b"$")
-            end = self._received.find(b"#", start)
-            if start >= 0 and 0 <= end <= len(self._received) - 3:
-                body = self._received[start + 1 : end]
-                self._received = self._received[end + 3 :]
-                self._owed += b"+"
-                return body.decode("latin-1")
+        while (answer := self._answers.take()) is None:
             self._receive()
+        self._owed += b"+"
+        return answer
 
     def _receive(self) -> None:
         try:
@@ -232,23 +206,9 @@ class GdbStub:
             raise StubGone(f"the emulator answers no more: {error}") from None
         if not received:
             raise StubGone("the emulator closed its connection")
-        # An acknowledgement says nothing that an answer does not say.
-        self._received = (self._received + received).lstrip(b"+")
-
-
-def _word(answer: str) -> int:
-    return int.from_bytes(bytes.fromhex(answer), "little")
+        self._answers.feed(received)
 
 
 def _pieces(address: int, length: int) -> Iterator[tuple[int, int]]:
     for at in range(address, address + length, CHUNK):
         yield at, min(CHUNK, address + length - at)
-
-
-def _stop(answer: str) -> Stop:
-    watched = None
-    for pair in answer[3:].split(";"):
-        name, _, value = pair.partition(":")
-        if name in ("watch", "rwatch", "awatch"):
-            watched = int(value, 16)
-    return Stop(int(answer[1:3], 16), watched)

@@ -18,7 +18,7 @@ from pyocd.probe.debug_probe import DebugProbe
 from rig.errors import BenchError
 from targets.virtual.board import BoardOff, CoreLockedUp, VirtualBoard
 from targets.virtual.bus import BUS, HOUSE_BOARD, house_folder
-from targets.virtual.gdb_stub import StubRefused
+from targets.virtual.gdb_packets import StubRefused
 
 DP_IDR, DP_CTRL_STAT = 0x0, 0x4
 IDR_OF_DP = 0x0BB1_1477

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rig.errors import UsageError
-from targets.board import BOARDS, board_names, load_board, parse_board
+from targets.board import BOARDS, MAX_FILE, board_names, load_board, parse_board, read_board
 from targets.driver import Connection
 from targets.firmware.image import SLOT_SIZE
 from targets.flash_plan import pieces
@@ -94,3 +94,24 @@ def test_a_mistake_names_file_field_and_what_to_write(table: dict[str, Any], mes
 def test_addresses_may_be_text(text: str) -> None:
     table = edited(VIRTUAL, "flash", device_page=text)
     assert parse_board(table, "my.toml").flash.device_page == 0x3800
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"\xff", "is not UTF-8"),
+        (b"name = ", "is not valid TOML"),
+        (b"faults = " + b"9" * 5000, "is not valid TOML"),
+        (b"name = " + b"[" * 5000, "nested too deep"),
+        (b"name." + b"a." * 3000 + b"b = 1", "name is "),
+        (b'name = "' + b"x" * 5000 + b'"', "name is 'xxx"),
+        (b"x" * 5000 + b" = 1", "is missing|is not a field"),
+        (b"#" * (MAX_FILE + 1), "no board file"),
+    ],
+    ids=["bytes", "half", "digits", "brackets", "dots", "long-value", "long-name", "large"],
+)
+def test_a_hostile_file_is_a_mistake_too(content: bytes, what: str) -> None:
+    with pytest.raises(UsageError, match=what) as caught:
+        read_board(content, "board.toml")
+    assert str(caught.value).startswith("board.toml: ")
+    assert len(str(caught.value)) < 1000

@@ -61,8 +61,24 @@ def test_answers_of_the_gateway_are_told_apart() -> None:
     assert (acknowledged.kind, acknowledged.pid) == (packets.PUBACK, 300)
 
 
+def test_a_packet_ends_where_it_says() -> None:
+    short, ping = packets.Reader().feed(b"\x90\x00\xd0\x00")
+    assert (short.kind, short.pid) == (packets.SUBACK, 0)
+    assert ping.kind == 13
+
+
 @pytest.mark.parametrize(
-    "wire", [b"\x30\xff\xff\xff\xff\x01", b"\x30\x01\x00", b"\x30\x02\x00\x09"]
+    "wire",
+    [
+        b"\x30\xff\xff\xff\xff\x01",
+        b"\x30\x01\x00",
+        b"\x30\x02\x00\x09",
+        # QoS 1 without an identifier, at the end and before another packet.
+        b"\x32\x03\x00\x01t",
+        b"\x32\x03\x00\x01t\xd0\x00",
+        # 256 MiB announced.
+        b"\x30\xff\xff\xff\x7f",
+    ],
 )
 def test_what_is_no_mqtt_is_refused(wire: bytes) -> None:
     with pytest.raises(packets.BrokenStreamError):

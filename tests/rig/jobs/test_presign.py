@@ -135,3 +135,10 @@ def test_a_key_file_is_made_once(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert key.secret not in repr(key)
     assert key != AccessKey.generate()
+
+
+def test_bytes_that_are_no_text_are_malformed(presigner: Presigner) -> None:
+    """A server hands them on as lone surrogates, which have no bytes to sign."""
+    url = presigner.url("images", "a", 60)
+    assert check(presigner, url, path="/images/\udceb") is Access.MALFORMED
+    assert check(presigner, f"{url}&x=\udceb") is Access.MALFORMED
