@@ -10,6 +10,7 @@ from pathlib import Path
 from agent.protocol.version import Version
 from rig.errors import UsageError
 from rig.jobs.names import check_thing_name
+from rig.jobs.settings import DEFAULT_REGION
 from rig.private_files import make_private_directory, read_file, write_private_file
 
 FIRST_VERSION = Version(1, 0, 0)
@@ -18,12 +19,14 @@ FIRST_VERSION = Version(1, 0, 0)
 class DeviceDirectory:
     """`DATA/devices/THING`: identity, configuration, slots, and the newest version it was given.
 
-    The thing's name is checked before it becomes part of a path; raises `UsageError`.
+    The things of other regions than the default one are below `DATA/devices-REGION`. The thing's
+    name is checked before it becomes part of a path; raises `UsageError`.
     """
 
-    def __init__(self, data: Path, thing: str) -> None:
+    def __init__(self, data: Path, thing: str, region: str = DEFAULT_REGION) -> None:
         check_thing_name(thing)
-        self.path = data.absolute() / "devices" / thing
+        devices = "devices" if region == DEFAULT_REGION else f"devices-{region}"
+        self.path = data.absolute() / devices / thing
         self.certificate = self.path / "certificate.pem"
         self.private_key = self.path / "private.key"
         self.config = self.path / "device.json"

@@ -25,11 +25,14 @@ _Shown = TypeVar("_Shown")
 class FleetClient:
     """Asks the `serve` that has a data directory, whichever run of it is there.
 
+    Without a region the first one is meant.
+
     Every failure is a `UsageError` or a `BenchError` of one line.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, region: str | None = None) -> None:
         self._data = data
+        self._query = "" if region is None else f"?region={quote(region, safe='')}"
 
     def fleet(self) -> FleetView:
         return self._ask("jobs", _FLEET)
@@ -52,7 +55,8 @@ class FleetClient:
             else:
                 connection = http.client.HTTPConnection(url.netloc, timeout=ANSWER_TIME_S)
             try:
-                connection.request("GET", url.path + path, headers={TOKEN_HEADER: token})
+                asked = f"{url.path}{path}{self._query}"
+                connection.request("GET", asked, headers={TOKEN_HEADER: token})
                 response = connection.getresponse()
                 body = response.read()
             finally:

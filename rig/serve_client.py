@@ -53,13 +53,18 @@ class ExecutionShown:
 class ServeClient:
     """Calls one `serve`. Every failure is a `UsageError` or a `BenchError` of one line."""
 
-    def __init__(self, data: Path) -> None:
-        """Raises `UsageError` if no `serve` runs with this data directory."""
+    def __init__(self, data: Path, region: str | None = None) -> None:
+        """Raises `UsageError` if no `serve` runs with this data directory, or has the region.
+
+        Without a region the first one is meant.
+        """
         self.state = find_serve(data)
+        self.region = self.state.region if region is None else region
+        self.address = self.state.address(self.region)
         self._data = data
         session = _session()
-        self._iot = _client(session, "iot", self.state)
-        self._s3 = _client(session, "s3", self.state)
+        self._iot = _client(session, "iot", self.state, self.region)
+        self._s3 = _client(session, "s3", self.state, self.region)
 
     def enrol(self, thing: str) -> DeviceIdentity:
         """Make the thing, if it is not there, and a certificate that stands for it."""
@@ -155,11 +160,11 @@ def _session() -> boto3.session.Session:
     return boto3.session.Session(botocore_session=botocore.session.Session(nothing))
 
 
-def _client(session: boto3.session.Session, service: str, state: ServeState) -> Any:
+def _client(session: boto3.session.Session, service: str, state: ServeState, region: str) -> Any:
     return session.client(
         service,
         endpoint_url=state.endpoint,
-        region_name=state.region,
+        region_name=region,
         aws_access_key_id=state.access_key_id,
         aws_secret_access_key=state.secret_access_key,
         verify=state.ca if state.endpoint.startswith("https:") else None,

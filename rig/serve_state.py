@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -31,10 +31,20 @@ _MAX_STATE_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
+class RegionAddress:
+    """Where a region's devices connect."""
+
+    mqtt_host: str
+    mqtt_port: int
+    plain_port: int | None
+
+
+@dataclass(frozen=True)
 class ServeState:
     """Where a `serve` listens; `ca` is a path. It holds secrets, so its file has mode 0600.
 
-    `page` is the URL of the fleet's page with the token of the run.
+    `page` is the URL of the fleet's page with the token of the run. `region` is the first of the
+    `regions`; the MQTT address beside it is that region's.
     """
 
     endpoint: str
@@ -46,6 +56,7 @@ class ServeState:
     access_key_id: str
     secret_access_key: str
     page: str
+    regions: Mapping[str, RegionAddress]
 
     @property
     def access_key(self) -> AccessKey:
@@ -53,6 +64,14 @@ class ServeState:
 
     def __repr__(self) -> str:
         return f"ServeState({self.endpoint})"
+
+    def address(self, region: str) -> RegionAddress:
+        """Where this region's devices connect; raises `UsageError` if it is not served."""
+        found = self.regions.get(region)
+        if found is None:
+            there = ", ".join(self.regions)
+            raise UsageError(f"serve at {self.endpoint} has no region {region}: it has {there}")
+        return found
 
     def save(self, data: Path, seat: int = 1) -> None:
         """Write it for others to find; raises `UsageError`."""
@@ -84,7 +103,7 @@ def find_serve(data: Path) -> ServeState:
         ) from None
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UsageError(
             f"{path} is not what serve writes; stop serve and {start_it(data)}"
         ) from None
@@ -199,12 +218,19 @@ def _open_lock(path: Path) -> int:
 def _state(table: object) -> ServeState:
     if not isinstance(table, dict):
         raise TypeError("not an object")
-    state = ServeState(**{field.name: table[field.name] for field in fields(ServeState)})
+    values = {field.name: table[field.name] for field in fields(ServeState)}
+    values["regions"] = {
+        name: RegionAddress(**{field.name: each[field.name] for field in fields(RegionAddress)})
+        for name, each in values["regions"].items()
+    }
+    state = ServeState(**values)
     texts = (state.endpoint, state.mqtt_host, state.ca, state.region)
     keys = (state.access_key_id, state.secret_access_key, state.page)
     if (
         not all(isinstance(text, str) for text in (*texts, *keys))
         or type(state.mqtt_port) is not int
+        or any(type(address.mqtt_port) is not int for address in state.regions.values())
+        or state.region not in state.regions
     ):
         raise TypeError("a field of another type")
     return state

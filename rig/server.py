@@ -1,51 +1,32 @@
-"""The self-hosted service as one object: gateway, broker, job service and download server."""
+"""The self-hosted service as one object: its regions, the control plane over them, downloads."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import secrets
 import ssl
-import uuid
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from rig.clock import Clock
-from rig.errors import BenchError
-from rig.gateway.broker import BrokerEndpoint, EmbeddedBroker
 from rig.gateway.faults import FaultPlan
 from rig.gateway.gateway import Gateway
-from rig.gateway.settings import GatewaySettings
 from rig.jobs.access_key import AccessKey
-from rig.jobs.arns import Arns
 from rig.jobs.control import ControlPlane
-from rig.jobs.control.context import Context
+from rig.jobs.control.regions import Regions
 from rig.jobs.download import DownloadServer
 from rig.jobs.objects import ObjectStore
-from rig.jobs.outcome import Notification
 from rig.jobs.presign import Presigner
 from rig.jobs.service import JobService
-from rig.jobs.settings import JobSettings
-from rig.jobs.signing_jobs import Signer
+from rig.jobs.settings import DEFAULT_REGION
 from rig.jobs.store import Store
 from rig.page.face import FleetPage, page_url
 from rig.pki import LOOPBACK_NAMES, CertificateAuthority
 from rig.private_files import make_private_directory
+from rig.region import Region, RegionSettings, Shared
 from rig.serve_state import SIGNING_KEY_FILE, file_of_seat
 from rig.signing import SigningKey
 from rig.trace import RecorderSwitch
-
-_log = logging.getLogger(__name__)
-
-TICK_S = 1.0
-"""How often executions that are past their deadline are looked for (job service §3.3), and what
-other processes have changed."""
-
-
-def _random_id() -> str:
-    return str(uuid.uuid4())
 
 
 @dataclass(frozen=True)
@@ -56,7 +37,8 @@ class ServerSettings:
     the gateway; without, they are for loopback only. `store` is the URL of the database that jobs
     are kept in, by default a file in `data`. Each process on one `data` has another `seat`; with
     `share_ports` they may listen on the same ports, and each gets some of the connections. Who
-    knows the `page_token` may use the fleet's page.
+    knows the `page_token` may use the fleet's page. `host`, the MQTT ports and `broker` are those
+    of the first region, `region`; `more_regions` say their own.
     """
 
     data: Path
@@ -70,12 +52,14 @@ class ServerSettings:
     seat: int = 1
     share_ports: bool = False
     page_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    region: str = DEFAULT_REGION
+    more_regions: tuple[RegionSettings, ...] = ()
 
-
-def _open_store(settings: ServerSettings) -> Store:
-    if settings.store is not None:
-        return Store(settings.store)
-    return Store.in_file(settings.data / "jobs.sqlite")
+    @property
+    def regions(self) -> tuple[RegionSettings, ...]:
+        """All of them, the first one first."""
+        first = RegionSettings(self.region, self.host, self.tls_port, self.plain_port, self.broker)
+        return (first, *self.more_regions)
 
 
 class Server:
@@ -83,43 +67,54 @@ class Server:
 
     def __init__(self, settings: ServerSettings, clock: Clock, recorder: RecorderSwitch) -> None:
         self._settings = settings
-        self._clock = clock
-        self._recorder = recorder
         self._stack = AsyncExitStack()
-        self.faults = FaultPlan()
         data = make_private_directory(settings.data)
         self.authority = CertificateAuthority.load_or_generate(data / "ca", clock)
         self.control_key = AccessKey.load_or_generate(data / "control-key.json")
-        objects = ObjectStore(data / "objects")
-        url_key = AccessKey.load_or_generate(data / "url-key.json")
-        presigner = Presigner(url_key, clock, base_url="")
-        self._cert, self._key = self._issue_server_files()
-        self._store = _open_store(settings)
-        self.jobs = JobService(self._store, objects, clock, JobSettings(), _random_id, presigner)
-        self._endpoints: dict[str, str] = {}
         self.signing_key = SigningKey.load_or_generate(data / SIGNING_KEY_FILE)
-        context = Context(
-            self.jobs,
-            self.authority,
-            self._endpoints,
-            Arns(self.jobs.settings),
-            Signer(self._store, objects, clock, _random_id, self.signing_key),
-        )
-        self.download = DownloadServer(
-            objects,
+        url_key = AccessKey.load_or_generate(data / "url-key.json")
+        certificate, private_key = self._issue_server_files()
+        shared = Shared(
+            ObjectStore(data / "objects"),
             clock,
             recorder,
-            presigner,
+            Presigner(url_key, clock, base_url=""),
+            self.authority,
+            self.signing_key,
+            certificate,
+            private_key,
+            self.ca_file,
+            settings.share_ports,
+        )
+        self.regions = self._make_regions(shared)
+        contexts = Regions(tuple(region.context for region in self.regions.values()))
+        self.download = DownloadServer(
+            shared.objects,
+            clock,
+            recorder,
+            shared.presigner,
             settings.host,
             settings.http_port,
-            self._https_context() if settings.https else None,
+            _https_context(certificate, private_key) if settings.https else None,
             [
-                FleetPage(context, clock, settings.page_token, lambda: self.download.base_url),
-                ControlPlane(context, self.control_key, clock),
+                FleetPage(contexts, clock, settings.page_token, lambda: self.download.base_url),
+                ControlPlane(contexts, self.control_key, clock),
             ],
             share_port=settings.share_ports,
         )
-        self.gateway: Gateway
+
+    @property
+    def jobs(self) -> JobService:
+        """Of the first region, as all that follows."""
+        return self.regions[self._settings.region].jobs
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.regions[self._settings.region].gateway
+
+    @property
+    def faults(self) -> FaultPlan:
+        return self.regions[self._settings.region].faults
 
     @property
     def page_url(self) -> str:
@@ -142,82 +137,50 @@ class Server:
     async def stop(self) -> None:
         """Close everything, last opened first."""
         await self._stack.aclose()
-        self._store.close()
+        for region in self.regions.values():
+            await region.stop()
 
     async def _start(self) -> None:
-        settings = self._settings
-        if settings.broker is None:
-            embedded = EmbeddedBroker()
-            self._stack.push_async_callback(embedded.stop)
-            broker = await embedded.start()
-        else:
-            broker = BrokerEndpoint.parse(settings.broker)
-        self.gateway = Gateway(
-            GatewaySettings(
-                broker=broker,
-                host=settings.host,
-                tls_port=settings.tls_port,
-                plain_port=settings.plain_port,
-                server_cert=self._cert,
-                server_key=self._key,
-                client_ca=self.ca_file,
-                share_ports=settings.share_ports,
-            ),
-            self.jobs,
-            self.jobs,
-            self._recorder,
-            self.faults,
-        )
-        await self.gateway.start()
-        self._stack.push_async_callback(self.gateway.stop)
+        for region in self.regions.values():
+            await region.start()
         await self.download.start()
         self._stack.push_async_callback(self.download.stop)
-        self._endpoints["iot:Data-ATS"] = self._endpoints["iot:Data"] = settings.host
-        self._endpoints["iot:Jobs"] = self.download.base_url.partition("//")[2]
-        loop = asyncio.get_running_loop()
+        for region in self.regions.values():
+            region.begin(self.download.base_url.partition("//")[2])
 
-        def publish(notification: Notification) -> None:
-            loop.call_soon_threadsafe(self.gateway.notify, notification)
+    def _make_regions(self, shared: Shared) -> dict[str, Region]:
+        """By their names; no store stays open if one of them cannot be used."""
+        made: dict[str, Region] = {}
+        names = [settings.name for settings in self._settings.regions]
+        try:
+            for settings in self._settings.regions:
+                others = [name for name in names if name != settings.name]
+                store = self._open_store(settings.name)
+                made[settings.name] = Region(settings, store, shared, others)
+        except BaseException:
+            for region in made.values():
+                region.close_store()
+            raise
+        return made
 
-        self.jobs.on_notification(publish)
-        self.gateway.on_told = self.jobs.told
-        self.jobs.registry.on_identity_change(
-            partial(loop.call_soon_threadsafe, self.gateway.check_identities)
-        )
-        ticking = asyncio.create_task(self._tick())
-
-        async def end_ticking() -> None:
-            ticking.cancel()
-            await asyncio.gather(ticking, return_exceptions=True)
-
-        self._stack.push_async_callback(end_ticking)
-
-    async def _tick(self) -> None:
-        failed: str | None = None
-        while True:
-            await asyncio.sleep(TICK_S)
-            try:
-                await asyncio.to_thread(self.jobs.tick)
-                await asyncio.to_thread(self.jobs.catch_up)
-                failed = None
-            except BenchError as error:
-                # Told once, however long the database is away.
-                if failed != str(error):
-                    failed = str(error)
-                    self.gateway.fail(error)
+    def _open_store(self, region: str) -> Store:
+        url = self._settings.store
+        if url is None:
+            url = f"sqlite:///{(self._settings.data / 'jobs.sqlite').absolute()}"
+        return Store(url, None if region == DEFAULT_REGION else region)
 
     def _issue_server_files(self) -> tuple[Path, Path]:
-        """The server's certificate and key: made anew at each start, for the host of this one."""
+        """The server's certificate and key: made anew at each start, for the hosts of this one."""
         data, seat = self._settings.data, self._settings.seat
         cert, key = (data / file_of_seat(name, seat) for name in ("server.pem", "server.key"))
-        hosts = list(LOOPBACK_NAMES)
-        if self._settings.host not in hosts:
-            hosts.insert(0, self._settings.host)
-        self.authority.issue_server(hosts).save(cert, key)
+        asked = dict.fromkeys(region.host for region in self._settings.regions)
+        hosts = [host for host in asked if host not in LOOPBACK_NAMES]
+        self.authority.issue_server([*hosts, *LOOPBACK_NAMES]).save(cert, key)
         return cert, key
 
-    def _https_context(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self._cert, self._key)
-        return context
+
+def _https_context(certificate: Path, private_key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, private_key)
+    return context

@@ -17,11 +17,12 @@ from rig.cli.main import parser
 from rig.cli.version_argument import version_of
 from rig.device_directory import FIRST_VERSION, DeviceDirectory
 from rig.errors import BenchError, UsageError
+from rig.jobs.names import check_thing_name
 from rig.jobs.settings import JobSettings
 from rig.private_files import make_private_directory, write_private_file
 from rig.scenario.images import ImageMaker, ReferenceImages
 from rig.serve_client import ServeClient
-from rig.serve_state import DEFAULT_DATA, SIGNER_FILE, ServeState
+from rig.serve_state import DEFAULT_DATA, SIGNER_FILE
 
 PRODUCT = "reference"
 FACTORY_SLOT = "slot_a.bin"
@@ -31,9 +32,10 @@ IMPORT_ROOT = Path(__file__).resolve().parents[2]
 
 def run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
-    device = DeviceDirectory(options.data, options.thing)
+    check_thing_name(options.thing)
     factory = None if options.version is None else version_of(options.version)
-    client = ServeClient(options.data)
+    client = ServeClient(options.data, options.region)
+    device = DeviceDirectory(options.data, options.thing, client.region)
     device.hold()
     slots = (options.root or device.slots).absolute()
     if not device.enrolled:
@@ -43,7 +45,7 @@ def run(arguments: Sequence[str]) -> int:
     else:
         client.thing_arn(options.thing)
     _flash(slots, device, factory)
-    config = _config(options, client.state, device, slots)
+    config = _config(options, client, device, slots)
     write_private_file(device.config, json.dumps(config, indent=1).encode())
     _become_agent(device.config)
 
@@ -65,14 +67,15 @@ def _flash(slots: Path, device: DeviceDirectory, wanted: Version | None) -> None
 
 
 def _config(
-    options: argparse.Namespace, state: ServeState, device: DeviceDirectory, slots: Path
+    options: argparse.Namespace, client: ServeClient, device: DeviceDirectory, slots: Path
 ) -> dict[str, object]:
+    state, address = client.state, client.address
     return {
         "thing": options.thing,
         "root": str(slots),
         "mqtt": {
-            "host": state.mqtt_host,
-            "port": state.mqtt_port,
+            "host": address.mqtt_host,
+            "port": address.mqtt_port,
             "ca": state.ca,
             "cert": str(device.certificate),
             "key": str(device.private_key),
@@ -111,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT_DATA,
         metavar="DIR",
         help=f"the data directory of serve; default: {DEFAULT_DATA}",
+    )
+    words.add_argument(
+        "--region", metavar="R", help="the region it belongs to; default: the first one of serve"
     )
     words.add_argument(
         "--root",

@@ -28,7 +28,7 @@ EVERY_S = 1.0
 
 def run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
-    client = FleetClient(options.data)
+    client = FleetClient(options.data, options.region)
     view = _look(client, options.job)
     if options.json:
         shape: TypeAdapter[FleetView | JobDetail] = TypeAdapter(type(view))
@@ -76,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     how = words.add_mutually_exclusive_group()
     how.add_argument("--once", action="store_true", help="show it as it stands, and end")
     how.add_argument("--json", action="store_true", help="print it as one JSON object, and end")
+    words.add_argument(
+        "--region", metavar="R", help="the region to look at; default: the first one of serve"
+    )
     words.add_argument(
         "--data",
         type=Path,

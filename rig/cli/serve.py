@@ -14,16 +14,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from rig.cli.main import EXIT_OK, parser
+from rig.cli.serve_regions import SHAPE, Defaults, region_option, regions_of
 from rig.cli.terminal import TerminalConsole
 from rig.clock import SystemClock
 from rig.errors import UsageError
 from rig.gateway.endpoint import BrokerEndpoint
 from rig.gateway.settings import is_loopback
+from rig.jobs.settings import DEFAULT_REGION
 from rig.jobs.store import is_shared
 from rig.private_files import write_private_file
+from rig.region import Region, RegionSettings
 from rig.serve_state import (
     DEFAULT_DATA,
     SIGNER_FILE,
+    RegionAddress,
     ServeState,
     page_token,
     setting_up,
@@ -41,18 +45,23 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 def run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
-    _check_host(options.host)
     if options.broker is not None:
         BrokerEndpoint.parse(options.broker)
+    defaults = Defaults(options.host, options.mqtt_port, options.plain_port, options.broker)
+    regions = regions_of(options.region, defaults, port_number)
+    for region in regions:
+        _check_host(region.host)
+        if region.broker is not None:
+            BrokerEndpoint.parse(region.broker)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     shared = options.store is not None and is_shared(options.store)
     with take_seat(options.data, shared=shared) as seat:
-        if seat > 1 and options.broker is None:
+        if seat > 1 and any(region.broker is None for region in regions):
             raise UsageError(
                 "another serve has this store and data directory: give all of them one broker by "
                 "--broker mqtt://host:port, or devices miss what the other ones tell"
             )
-        asyncio.run(_serve(options, _settings(options, seat, shared)))
+        asyncio.run(_serve(options, _settings(options, regions, seat, shared)))
     return EXIT_OK
 
 
@@ -88,7 +97,7 @@ async def _run(server: Server, options: argparse.Namespace, seat: int) -> None:
         await server.start()
         _spare_the_collector()
         try:
-            _state(server, options.host).save(data, seat)
+            _state(server).save(data, seat)
             _tell(server, options)
             await asyncio.Event().wait()
         finally:
@@ -123,7 +132,9 @@ def _cancel_on_signal() -> None:
         loop.add_signal_handler(number, stop)
 
 
-def _settings(options: argparse.Namespace, seat: int, shared: bool) -> ServerSettings:
+def _settings(
+    options: argparse.Namespace, regions: Sequence[RegionSettings], seat: int, shared: bool
+) -> ServerSettings:
     return ServerSettings(
         options.data,
         host=options.host,
@@ -135,31 +146,42 @@ def _settings(options: argparse.Namespace, seat: int, shared: bool) -> ServerSet
         store=options.store,
         seat=seat,
         share_ports=shared,
+        region=regions[0].name,
+        more_regions=tuple(regions[1:]),
     )
 
 
-def _state(server: Server, host: str) -> ServeState:
-    port = server.gateway.tls_port
-    assert port is not None
+def _state(server: Server) -> ServeState:
+    first = _address(server.regions[server.jobs.settings.region])
     return ServeState(
         endpoint=server.download.base_url,
-        mqtt_host=host,
-        mqtt_port=port,
-        plain_port=server.gateway.plain_port,
+        mqtt_host=first.mqtt_host,
+        mqtt_port=first.mqtt_port,
+        plain_port=first.plain_port,
         ca=str(server.ca_file.absolute()),
         region=server.jobs.settings.region,
         access_key_id=server.control_key.key_id,
         secret_access_key=server.control_key.secret,
         page=server.page_url,
+        regions={name: _address(region) for name, region in server.regions.items()},
     )
+
+
+def _address(region: Region) -> RegionAddress:
+    port = region.gateway.tls_port
+    assert port is not None
+    return RegionAddress(region.settings.host, port, region.gateway.plain_port)
 
 
 def _tell(server: Server, options: argparse.Namespace) -> None:
     console = TerminalConsole(highlight=False, markup=False, soft_wrap=True)
-    gateway, host = server.gateway, options.host
-    console.print(f"MQTT (TLS)  {host}:{gateway.tls_port}, CA certificate {server.ca_file}")
-    if gateway.plain_port is not None:
-        console.print(f"MQTT        {host}:{gateway.plain_port}, without TLS")
+    for name, region in server.regions.items():
+        where = "" if len(server.regions) == 1 else f", region {name}"
+        host, gateway = region.settings.host, region.gateway
+        certificate = f", CA certificate {server.ca_file}{where}"
+        console.print(f"MQTT (TLS)  {host}:{gateway.tls_port}{certificate}")
+        if gateway.plain_port is not None:
+            console.print(f"MQTT        {host}:{gateway.plain_port}, without TLS{where}")
     console.print(f"HTTP        {server.download.base_url}, AWS calls and downloads")
     console.print(f"Page        {server.page_url}")
     where = "" if options.data == DEFAULT_DATA else f" --data {options.data}"
@@ -197,6 +219,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     words.add_argument(
         "--broker", metavar="URL", help="a broker to use, mqtt://host:port; default: one of its own"
+    )
+    words.add_argument(
+        "--region",
+        type=region_option,
+        action="append",
+        default=[],
+        metavar=SHAPE,
+        help=f"a region to serve, may be repeated; the first one, by default {DEFAULT_REGION}, has "
+        "the addresses that the other options tell",
     )
     words.add_argument(
         "--store",

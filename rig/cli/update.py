@@ -16,6 +16,7 @@ from rig.cli.terminal import TerminalConsole
 from rig.cli.version_argument import version_of
 from rig.device_directory import DeviceDirectory, next_build
 from rig.errors import BenchError, UsageError
+from rig.jobs.names import check_thing_name
 from rig.jobs.ota_update import PROTOCOLS
 from rig.jobs.settings import JobSettings
 from rig.scenario.images import ImageMaker, ReferenceImages
@@ -44,8 +45,9 @@ class Offer:
 
 def run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
-    device = DeviceDirectory(options.data, options.thing)
-    client = ServeClient(options.data)
+    check_thing_name(options.thing)
+    client = ServeClient(options.data, options.region)
+    device = DeviceDirectory(options.data, options.thing, client.region)
     offer = _existing_image(options) if options.image else _new_image(options, device)
     key = SigningKey.load(options.key or options.data / SIGNING_KEY_FILE)
     target = client.thing_arn(options.thing)
@@ -170,6 +172,9 @@ def _parser() -> argparse.ArgumentParser:
         default=["MQTT"],
         metavar="MQTT|HTTP",
         help="how the image may be fetched, one or both; default MQTT",
+    )
+    words.add_argument(
+        "--region", metavar="R", help="the region of the thing; default: the first one of serve"
     )
     words.add_argument("--no-watch", action="store_true", help="make the update and stop")
     words.add_argument(

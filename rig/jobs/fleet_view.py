@@ -108,7 +108,10 @@ class JobDetail:
 
 @dataclass(frozen=True)
 class FleetView:
-    """The newest jobs first; `job_count` and `thing_count` are of all there are."""
+    """The jobs of a region, the newest first; `job_count` and `thing_count` are of all there are.
+
+    `regions` are all that the server has.
+    """
 
     now: float
     region: str
@@ -116,6 +119,7 @@ class FleetView:
     job_count: int
     thing_count: int
     jobs: tuple[JobView, ...]
+    regions: tuple[str, ...] = ()
 
 
 class FleetViews:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+DEFAULT_REGION = "us-east-1"
 KIB = 1024
 MIB = 1024 * KIB
 
@@ -23,5 +24,5 @@ class JobSettings:
     max_jobs_in_notify: int = 10
     presign_seconds: int = 1800
     """How long a download URL of an OTA update holds."""
-    region: str = "us-east-1"
+    region: str = DEFAULT_REGION
     account: str = "000000000000"

@@ -11,7 +11,7 @@ import itertools
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -24,6 +24,7 @@ from rig.jobs.control.apis import APIS
 from rig.jobs.control.context import Context
 from rig.jobs.control.errors import INTERNAL_FAILURE, INVALID_REQUEST, ControlError, of_refusal
 from rig.jobs.control.model import RawCall
+from rig.jobs.control.regions import Regions
 from rig.jobs.engine import ExecutionStatus
 from rig.jobs.fleet_view import FleetView, JobDetail
 from rig.jobs.refusal import RefusalError
@@ -69,8 +70,9 @@ def page_url(base_url: str, token: str) -> str:
 
 @dataclass(frozen=True)
 class _Ask:
-    """A request that was let in. Names of the path are decoded."""
+    """A request that was let in, and the region it is for. Names of the path are decoded."""
 
+    context: Context
     levels: tuple[str, ...]
     query: Mapping[str, str]
     body: bytes
@@ -80,9 +82,9 @@ class FleetPage:
     """Answers the page of one server. `base_url` tells where that listens, when it does."""
 
     def __init__(
-        self, context: Context, clock: Clock, token: str, base_url: Callable[[], str]
+        self, regions: Regions, clock: Clock, token: str, base_url: Callable[[], str]
     ) -> None:
-        self._context = context
+        self._regions = regions
         self._clock = clock
         self._token = token
         self._base_url = base_url
@@ -109,8 +111,9 @@ class FleetPage:
         if action is None:
             return _refusal(Refused(404, "there is nothing here"))
         try:
-            body = await self._read(request)
-            ask = _Ask(levels, dict(parse_qsl(raw_query)), body)
+            query = dict(parse_qsl(raw_query))
+            context = self._context_of(query.get("region"))
+            ask = _Ask(context, levels, query, await _body_of(request, context))
             # In a thread: a transaction must not hold up the devices.
             return _answer(await asyncio.to_thread(action, self, ask))
         except ControlError as error:
@@ -124,13 +127,14 @@ class FleetPage:
     # -- what can be asked ---------------------------------------------------------------------
 
     def fleet(self, ask: _Ask) -> bytes:
-        return _FLEET.dump_json(self._context.service.fleet.fleet(self._clock.now()))
+        view = ask.context.service.fleet.fleet(self._clock.now())
+        return _FLEET.dump_json(replace(view, regions=self._regions.names))
 
     def job(self, ask: _Ask) -> bytes:
         status = ask.query.get("status")
         try:
             wanted = None if status is None else ExecutionStatus(status)
-            detail = self._context.service.fleet.job(ask.levels[1], self._clock.now(), wanted)
+            detail = ask.context.service.fleet.job(ask.levels[1], self._clock.now(), wanted)
         except ValueError:
             raise ControlError(INVALID_REQUEST, "there is no such status") from None
         except RefusalError as error:
@@ -146,20 +150,18 @@ class FleetPage:
     def _carry_out(self, operation: str, ask: _Ask) -> bytes:
         """The body is the operation's own; so is the query."""
         try:
-            body: dict[str, Any] = read_object(ask.body, self._context.service.settings)
+            body: dict[str, Any] = read_object(ask.body, ask.context.service.settings)
         except BadRequest as bad:
             raise ControlError(INVALID_REQUEST, bad.message) from bad
         call = RawCall({"jobId": ask.levels[1]}, ask.query, {}, body)
-        return json.dumps(_IOT.carry_out(self._context, operation, call)).encode()
+        return json.dumps(_IOT.carry_out(ask.context, operation, call)).encode()
 
-    async def _read(self, request: web.BaseRequest) -> bytes:
-        limit = self._context.service.settings.max_payload
-        body = bytearray()
-        async for piece in request.content.iter_any():
-            body += piece
-            if len(body) > limit:
-                raise ControlError(INVALID_REQUEST, f"the body is larger than {limit} bytes")
-        return bytes(body)
+    def _context_of(self, region: str | None) -> Context:
+        """The first region without a choice; raises `ControlError` for one that is not served."""
+        found = self._regions.contexts[0] if region is None else self._regions.find(region)
+        if found is None:
+            raise ControlError(INVALID_REQUEST, f"there is no region {region}")
+        return found
 
 
 _Action = Callable[[FleetPage, _Ask], bytes]
@@ -176,6 +178,16 @@ def _action_of(method: str, levels: tuple[str, ...]) -> _Action | None:
         case "PUT", ("jobs", _, "cancel"):
             return FleetPage.cancel
     return None
+
+
+async def _body_of(request: web.BaseRequest, context: Context) -> bytes:
+    limit = context.service.settings.max_payload
+    body = bytearray()
+    async for piece in request.content.iter_any():
+        body += piece
+        if len(body) > limit:
+            raise ControlError(INVALID_REQUEST, f"the body is larger than {limit} bytes")
+    return bytes(body)
 
 
 def _file(name: str, kind: str) -> web.Response:

@@ -31,6 +31,7 @@ from rig.jobs.control.errors import (
     of_refusal,
 )
 from rig.jobs.control.model import Model, RawCall
+from rig.jobs.control.regions import refuse_foreign_arns
 from rig.jobs.engine import Code
 from rig.jobs.refusal import RefusalError
 
@@ -49,6 +50,7 @@ class Api:
     ) -> dict[str, object] | None:
         """The JSON of the answer, None without one; raises `ControlError` for every refusal."""
         members = self.model.read(operation, call)
+        refuse_foreign_arns(context, members)
         try:
             answer = self.operations[operation](context, members)
         except RefusalError as error:

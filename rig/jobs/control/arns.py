@@ -7,7 +7,13 @@ import re
 from rig.jobs.control.errors import INVALID_REQUEST, ControlError
 from rig.jobs.engine import Target
 
-_ARN = re.compile(r"arn:aws:iot:[a-z0-9-]*:[0-9]*:(?P<kind>[a-z]+)/(?P<name>.+)")
+_ARN = re.compile(r"arn:aws:iot:(?P<region>[a-z0-9-]*):[0-9]*:(?P<kind>[a-z]+)/(?P<name>.+)")
+
+
+def region_in(text: str) -> str | None:
+    """The region in an ARN of this service; None for any other text."""
+    match = _ARN.fullmatch(text)
+    return None if match is None else match["region"]
 
 
 def name_in(arn: object, kind: str) -> str:

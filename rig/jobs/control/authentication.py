@@ -42,8 +42,8 @@ class SignedRequest:
     body: bytes
 
 
-def authenticate(request: SignedRequest, key: AccessKey, clock: Clock) -> str:
-    """The service of the credential's scope; raises `ControlError` unless the key signed it."""
+def authenticate(request: SignedRequest, key: AccessKey, clock: Clock) -> sigv4.Scope:
+    """The credential's scope; raises `ControlError` unless the key signed it."""
     header = request.headers.get("authorization")
     if header is None:
         raise ControlError("MissingAuthenticationToken", "Missing Authentication Token")
@@ -76,7 +76,7 @@ def authenticate(request: SignedRequest, key: AccessKey, clock: Clock) -> str:
         raise ControlError(
             "RequestExpired", f"Signature expired: {time} is too far from the service's time"
         )
-    return credential.scope.service
+    return credential.scope
 
 
 def _signature(

@@ -14,13 +14,17 @@ from rig.pki import CertificateAuthority
 
 @dataclass(frozen=True)
 class Context:
-    """The service behind all operations; `endpoints` has the address of each endpoint type."""
+    """The service of one region; `endpoints` has the address of each endpoint type.
+
+    `other_regions` are those that are served beside it.
+    """
 
     service: JobService
     authority: CertificateAuthority
     endpoints: Mapping[str, str]
     arns: Arns
     signer: Signer
+    other_regions: frozenset[str] = frozenset()
 
 
 Members = Mapping[str, Any]

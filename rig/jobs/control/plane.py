@@ -26,6 +26,7 @@ from rig.jobs.control.errors import (
     xml_response,
 )
 from rig.jobs.control.model import RawCall
+from rig.jobs.control.regions import Regions
 from rig.jobs.requests import BadRequest, read_object
 from rig.jobs.settings import MIB
 
@@ -43,11 +44,11 @@ class ControlPlane:
     """Answers what an AWS client with the access key asks.
 
     It shares the download server's port: requests that are signed in a header, or that name an
-    operation, are its own. Which service is meant, the signature's scope says (§7.1).
+    operation, are its own. Which service and region are meant, the signature's scope says (§7.1).
     """
 
-    def __init__(self, context: Context, key: AccessKey, clock: Clock) -> None:
-        self._context = context
+    def __init__(self, regions: Regions, key: AccessKey, clock: Clock) -> None:
+        self._regions = regions
         self._key = key
         self._clock = clock
         self._numbers = itertools.count(1)
@@ -69,9 +70,11 @@ class ControlPlane:
         service = _S3 if _S3_SCOPE in request.headers.get("Authorization", "") else ""
         try:
             signed = await self._read(request)
-            service = authenticate(signed, self._key, self._clock)
+            scope = authenticate(signed, self._key, self._clock)
+            service = scope.service
+            context = self._regions.of_scope(scope.region)
             # In a thread: a commit or a hash of an image must not hold up the devices.
-            return await asyncio.to_thread(self._dispatch, service, signed, request_id)
+            return await asyncio.to_thread(_dispatch, context, service, signed, request_id)
         except ControlError as error:
             failure = error
         except UsageError as error:
@@ -84,41 +87,8 @@ class ControlPlane:
             return xml_response(failure, status, request_id)
         return json_response(failure, status, request_id)
 
-    def _dispatch(self, service: str, signed: SignedRequest, request_id: str) -> web.Response:
-        if service == _S3:
-            return s3.answer(self._context.service, signed, request_id)
-        api = APIS.get(service)
-        found = None if api is None else api.model.find(signed.method, signed.raw_path)
-        if api is None or found is None:
-            raise ControlError(
-                "UnknownOperationException",
-                f"{service} has no {signed.method} {signed.raw_path} here",
-            )
-        operation, path = found
-        try:
-            answer = self._carry_out(api, operation, path, signed)
-        except ControlError as error:
-            status = api.model.status_of(operation, error.name)
-            if status is None:
-                raise
-            return json_response(error, status, request_id)
-        body = b"" if answer is None else json.dumps(answer).encode()
-        headers = {"x-amzn-RequestId": request_id, "Content-Type": "application/json"}
-        return web.Response(status=200, body=body, headers=headers)
-
-    def _carry_out(
-        self, api: Api, operation: str, path: dict[str, str], signed: SignedRequest
-    ) -> dict[str, object] | None:
-        try:
-            body = read_object(signed.body, self._context.service.settings)
-        except BadRequest as bad:
-            raise ControlError(api.invalid, bad.message) from bad
-        query = dict(sigv4.decode_query(signed.raw_query))
-        call = RawCall(path, query, signed.headers, body)
-        return api.carry_out(self._context, operation, call)
-
     async def _read(self, request: web.BaseRequest) -> SignedRequest:
-        limit = self._context.service.settings.max_file + _FRAMING
+        limit = self._regions.contexts[0].service.settings.max_file + _FRAMING
         too_large = ControlError("EntityTooLarge", f"the body is larger than {limit} bytes")
         if (request.content_length or 0) > limit:
             raise too_large
@@ -132,3 +102,40 @@ class ControlPlane:
         path, _, query = request.raw_path.partition("?")
         headers = {name.lower(): value for name, value in request.headers.items()}
         return SignedRequest(request.method, path, query, headers, bytes(body))
+
+
+def _dispatch(
+    context: Context, service: str, signed: SignedRequest, request_id: str
+) -> web.Response:
+    if service == _S3:
+        return s3.answer(context.service, signed, request_id)
+    api = APIS.get(service)
+    found = None if api is None else api.model.find(signed.method, signed.raw_path)
+    if api is None or found is None:
+        raise ControlError(
+            "UnknownOperationException",
+            f"{service} has no {signed.method} {signed.raw_path} here",
+        )
+    operation, path = found
+    try:
+        answer = _carry_out(context, api, operation, path, signed)
+    except ControlError as error:
+        status = api.model.status_of(operation, error.name)
+        if status is None:
+            raise
+        return json_response(error, status, request_id)
+    body = b"" if answer is None else json.dumps(answer).encode()
+    headers = {"x-amzn-RequestId": request_id, "Content-Type": "application/json"}
+    return web.Response(status=200, body=body, headers=headers)
+
+
+def _carry_out(
+    context: Context, api: Api, operation: str, path: dict[str, str], signed: SignedRequest
+) -> dict[str, object] | None:
+    try:
+        body = read_object(signed.body, context.service.settings)
+    except BadRequest as bad:
+        raise ControlError(api.invalid, bad.message) from bad
+    query = dict(sigv4.decode_query(signed.raw_query))
+    call = RawCall(path, query, signed.headers, body)
+    return api.carry_out(context, operation, call)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
@@ -17,22 +18,35 @@ PATIENCE_S = 10
 # Any number will do that nobody else takes in this database.
 _TURN = 0x6F74_6172
 
+
+def _begin_of_postgresql(turn: str) -> str:
+    """In one message to the server: who has the lock has its turn, until its transaction or its
+    connection ends. What others have committed before is seen (§11 rule 2: one serialised
+    transition function)."""
+    return f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT {turn}"
+
+
 _BEGIN = {
     # At once for writing: two readers that both went on to write would fail.
     "sqlite": "BEGIN IMMEDIATE",
-    # The same there, in one message to the server: who has the lock has its turn, until its
-    # transaction or its connection ends. What others have committed before is seen (§11 rule 2:
-    # one serialised transition function).
-    "postgresql": f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({_TURN})",
+    "postgresql": _begin_of_postgresql(f"pg_advisory_xact_lock({_TURN})"),
 }
 
 
 class Database:
-    """A database of a kind that is known. Raises `UsageError` for a URL that cannot be used."""
+    """A database of a kind that is known, or a region's part of it (see `Store`).
 
-    def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+    Raises `UsageError` for a URL that cannot be used.
+    """
+
+    def __init__(self, url: str, region: str | None = None) -> None:
+        self._schema = None if region is None else f'"{region}"'
+        self.engine = _engine(_of_region(_parsed(url), region), self._schema)
         self._begin = _BEGIN[self.engine.dialect.name]
+        if self.shared and region is not None:
+            # Regions do not wait for each other.
+            turn = f"pg_advisory_xact_lock({_TURN}, hashtext('{region}'))"
+            self._begin = _begin_of_postgresql(turn)
         driver = self.engine.dialect.loaded_dbapi
         self.errors: tuple[type[Exception], ...] = (SQLAlchemyError, driver.Error)
         """What its driver, or SQLAlchemy for it, raises."""
@@ -56,6 +70,11 @@ class Database:
             driver.execute(self._begin, prepare=False)
         else:
             driver.execute(self._begin)
+
+    def prepare(self, connection: Connection) -> None:
+        """Make the part that the tables are to be in, if it is missing."""
+        if self.shared and self._schema is not None:
+            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
 
     def unusable(self, error: Exception) -> OtarigError:
         """What to tell who named this database, which could not be opened."""
@@ -99,8 +118,16 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def _engine(url: str) -> Engine:
-    parsed = _parsed(url)
+def _of_region(url: URL, region: str | None) -> URL:
+    """Of a SQLite file that of the region, beside it."""
+    in_memory = url.database in {None, "", ":memory:"}
+    if region is None or in_memory or url.get_backend_name() != "sqlite":
+        return url
+    path = PurePath(url.database or "")
+    return url.set(database=str(path.with_name(f"{path.stem}-{region}{path.suffix}")))
+
+
+def _engine(parsed: URL, schema: str | None) -> Engine:
     kind = parsed.get_backend_name()
     # A database in memory belongs to one connection: all threads have to share it.
     in_memory = kind == "sqlite" and parsed.database in {None, "", ":memory:"}
@@ -115,6 +142,8 @@ def _engine(url: str) -> Engine:
     except (SQLAlchemyError, ImportError) as error:
         raise UsageError(f"cannot use the job database {_shown(parsed)}: {error}") from error
     settings = _SQLITE_SETTINGS if kind == "sqlite" else _POSTGRESQL_SETTINGS
+    if kind == "postgresql" and schema is not None:
+        settings = (*settings, f"SET search_path TO {schema}")
     _set_up(engine, settings)
     return engine
 

@@ -29,12 +29,13 @@ class Store:
     """One database. Threads and processes may share it; its transactions are one after the other.
 
     `url` is SQLAlchemy's: `sqlite:////var/lib/otarig/jobs.db`, `sqlite://` for one in memory,
-    `postgresql://user@host/database`. Raises `UsageError` for a URL that cannot be used, and
-    `BenchError` if the server that it names cannot be reached.
+    `postgresql://user@host/database`. With a `region` it is a part of its own there: a file with
+    the region's name in its own, or a schema. Raises `UsageError` for a URL that cannot be used,
+    and `BenchError` if the server that it names cannot be reached.
     """
 
-    def __init__(self, url: str) -> None:
-        self._database = Database(url)
+    def __init__(self, url: str, region: str | None = None) -> None:
+        self._database = Database(url, region)
         # The database would serialise them anyway; and one in memory is a single connection.
         self._lock = threading.RLock()
         # The one connection: there is one transaction at a time.
@@ -134,6 +135,7 @@ class Store:
 
     def _prepare(self) -> None:
         with self._begun() as connection:
+            self._database.prepare(connection)
             schema.metadata.create_all(connection)
             found = connection.scalar(select(schema.schema_version.c.version))
             if found is None:

@@ -2,6 +2,7 @@
 // Everything that is shown comes from devices and users: it becomes text, never markup.
 
 const TOKEN = "otarig-token";
+const REGION = "otarig-region";
 const EVERY_MS = 1000;
 const STATES = ["SUCCEEDED", "IN_PROGRESS", "QUEUED", "WAITING", "FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED"];
 const TONES = {
@@ -21,7 +22,11 @@ function takeToken() {
   }
 }
 
+// Without a choice the first region is meant.
+const region = () => sessionStorage.getItem(REGION);
+
 async function ask(method, path, body) {
+  if (region() !== null) path += `${path.includes("?") ? "&" : "?"}region=${encodeURIComponent(region())}`;
   const headers = { "X-Otarig-Token": sessionStorage.getItem(TOKEN) ?? "" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const response = await fetch(path, {
@@ -118,11 +123,18 @@ function showJobs(fleet) {
     list.replaceChildren(...items);
   }
   for (const jobId of entries.keys()) if (!jobs.some((job) => job.job_id === jobId)) entries.delete(jobId);
+  showRegions(fleet);
   field("new").hidden = false;
   field("no-jobs").hidden = jobs.length > 0;
   field("more-jobs").hidden = fleet.job_count === jobs.length;
   say("more-jobs", `and ${number(fleet.job_count - jobs.length)} older ones`);
   say("summary", `${plural(fleet.job_count, "job")}, ${plural(fleet.thing_count, "thing")}, ${fleet.region}`);
+}
+
+function showRegions({ region: here, regions }) {
+  field("regions").hidden = regions.length < 2;
+  show("region", regions, () => regions.map((name) => make("option", { textContent: name })));
+  if (document.activeElement !== field("region")) field("region").value = here;
 }
 
 // -- one job ----------------------------------------------------------------------------------------
@@ -256,6 +268,11 @@ async function refresh() {
     else showDetail(detail);
   } catch (error) {
     if (mine !== turn) return;
+    if (error.status === 400 && region() !== null) {
+      // Of a serve that had more regions.
+      sessionStorage.removeItem(REGION);
+      return refresh();
+    }
     if (error.status === 401) {
       lose("This is not the address of this run: open the one that serve shows.");
       return;
@@ -346,6 +363,12 @@ field("cancel").addEventListener("click", () => {
   canceling = selected;
   say("cancel-title", `Cancel ${canceling}?`);
   openCancel();
+});
+field("region").addEventListener("change", (event) => {
+  sessionStorage.setItem(REGION, event.target.value);
+  event.target.blur();
+  if (location.hash) location.hash = "";
+  else refresh();
 });
 field("states").addEventListener("click", (event) => {
   const button = event.target.closest("button");

@@ -20,6 +20,7 @@ from rig.jobs.access_key import AccessKey
 from rig.jobs.arns import Arns
 from rig.jobs.control import ControlPlane
 from rig.jobs.control.context import Context
+from rig.jobs.control.regions import Regions
 from rig.jobs.download import DownloadServer
 from rig.jobs.signing_jobs import Signer
 from rig.page.face import FleetPage, page_url
@@ -107,8 +108,8 @@ def serve(tmp_path: Path, *, tls: bool = False) -> Iterator[Site]:
             presigner,
             tls=server_tls,
             faces=[
-                FleetPage(context, world.clock, PAGE_TOKEN, lambda: server.base_url),
-                ControlPlane(context, KEY, world.clock),
+                FleetPage(Regions((context,)), world.clock, PAGE_TOKEN, lambda: server.base_url),
+                ControlPlane(Regions((context,)), KEY, world.clock),
             ],
         )
         run(server.start)

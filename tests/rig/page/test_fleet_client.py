@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from rig.errors import BenchError, UsageError
 from rig.fleet_client import FleetClient
 from rig.page.face import page_url
-from rig.serve_state import ServeState
+from rig.serve_state import RegionAddress, ServeState
 from tests.rig.jobs.site import KEY, PAGE_TOKEN, Site
 from tests.rig.jobs.world import THING
 
@@ -32,6 +33,7 @@ def client(data: Path, url: str, token: str = PAGE_TOKEN, ca: Path | None = None
         access_key_id=KEY.key_id,
         secret_access_key=KEY.secret,
         page=page_url(url, token),
+        regions={"us-east-1": RegionAddress("127.0.0.1", 8883, None)},
     ).save(data)
     return FleetClient(data)
 
@@ -40,7 +42,8 @@ def test_the_fleet_and_one_job(site: Site, tmp_path: Path) -> None:
     site.world.service.create_job("job1", [THING], {})
     fleet = client(tmp_path, site.url).fleet()
     assert [job.job_id for job in fleet.jobs] == ["job1"]
-    assert fleet == site.world.service.fleet.fleet(site.world.clock.now())
+    expected = site.world.service.fleet.fleet(site.world.clock.now())
+    assert fleet == replace(expected, regions=("us-east-1",))
     detail = client(tmp_path, site.url).job("job1")
     assert detail == site.world.service.fleet.job("job1", site.world.clock.now())
 
