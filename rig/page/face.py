@@ -20,6 +20,7 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from rig.clock import Clock
+from rig.errors import BenchError
 from rig.jobs.control.apis import APIS
 from rig.jobs.control.context import Context
 from rig.jobs.control.errors import INTERNAL_FAILURE, INVALID_REQUEST, ControlError, of_refusal
@@ -119,10 +120,12 @@ class FleetPage:
         except ControlError as error:
             status = _IOT.model.status_of("CreateJob", error.name) or 400
             return _refusal(Refused(status, error.message))
+        except BenchError as error:
+            # The console of serve has told it already, and it may pass.
+            return _refusal(Refused(503, str(error)))
         except Exception:
             _log.exception("%s %s failed", request.method, request.raw_path)
-            status = 500
-            return _refusal(Refused(status, f"{INTERNAL_FAILURE}: the log of serve says how"))
+            return _refusal(Refused(500, f"{INTERNAL_FAILURE}: the log of serve says how"))
 
     # -- what can be asked ---------------------------------------------------------------------
 

@@ -16,8 +16,10 @@ from botocore.exceptions import ClientError
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from rig.serve_state import ServeState, find_serve
+from rig.gateway.endpoint import BrokerEndpoint
+from rig.serve_state import STATE_FILE, ServeState, file_of_seat, find_serve
 from tests.chromium import chromium
+from tests.mosquitto import start_mosquitto
 from tests.postgresql import Cluster
 from tests.rig.cli.command import Desk, serving, terminal
 
@@ -175,8 +177,13 @@ def test_agent_update_and_fleet_in_a_region(desk: Desk) -> None:
             update = desk.run("update", "--thing", "lamp", "--region", THERE, *size)
             assert update.code == 0, update.out + update.err
             assert "SUCCEEDED reason: accepted v1.0.1" in update.out
+            update = desk.run(
+                "update", "--thing", "lamp", "--region", THERE, "--protocol", "HTTP", *size
+            )
+            assert update.code == 0, update.out + update.err
+            assert "SUCCEEDED reason: accepted v1.0.2" in update.out
             fleet = json.loads(desk.run("fleet", "--json", "--region", THERE).out)
-            assert fleet["jobs"][0]["counts"]["SUCCEEDED"] == 1
+            assert [job["counts"]["SUCCEEDED"] for job in fleet["jobs"]] == [1, 1]
             assert (fleet["region"], fleet["regions"]) == (THERE, [HERE, THERE])
             assert json.loads(desk.run("fleet", "--json").out)["jobs"] == []
             assert there.end() == 0
@@ -213,6 +220,40 @@ def test_a_restart_finds_each_region_again_in_whatever_order(
         (thing,) = client_of(state, HERE).list_things()["things"]
         assert thing["thingName"] == f"of-{THERE}"
         assert serve.end() == 0
+
+
+def test_several_serves_have_the_same_regions(
+    desk: Desk, cluster: Cluster, mosquitto: BrokerEndpoint, tmp_path: Path
+) -> None:
+    """A job made in a region at one `serve` comes to the region's device at the other."""
+    directory = tmp_path / "second"
+    directory.mkdir()
+    process, port = start_mosquitto(directory)
+    try:
+        options = (
+            *("--store", cluster.new_database(), "--region", HERE),
+            *("--broker", f"mqtt://{mosquitto}"),
+            *("--region", f"{THERE},broker=mqtt://127.0.0.1:{port}"),
+        )
+        with serving(desk, *options) as first, serving(desk, *options) as second:
+            one = find_serve(desk.directory / DATA)
+            file = desk.directory / DATA / file_of_seat(STATE_FILE, 2)
+            address = json.loads(file.read_text("utf-8"))["regions"][THERE]
+            assert address["mqtt_port"] != one.regions[THERE].mqtt_port
+            device = Device(one, tmp_path, THERE, "lamp")
+            client, _ = device.connect(address["mqtt_host"], address["mqtt_port"])
+            try:
+                client_of(one, HERE).create_thing(thingName="lamp")
+                make_job(one, HERE, "here")
+                make_job(one, THERE, "there")
+                assert device.heard.get(timeout=PATIENCE_S) == "there"
+            finally:
+                client.disconnect()
+                client.loop_stop()
+            assert [first.end(), second.end()] == [0, 0]
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE_S)
 
 
 def test_the_page_shows_one_region_at_a_time(desk: Desk, tmp_path: Path) -> None:

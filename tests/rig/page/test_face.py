@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rig.errors import BenchError
 from rig.page.face import PREFIX
 from rig.page.guard import TOKEN_HEADER
 from tests.rig.jobs.site import PAGE_TOKEN, THING_ARN, Site
@@ -149,6 +150,19 @@ def test_a_preflight_of_another_site_allows_nothing(site: Site) -> None:
     status, told, _ = send(site, "OPTIONS", "jobs/job1", headers=asked, token=None)
     assert status == 403
     assert not [name for name in told if name.lower().startswith("access-control")]
+
+
+def test_a_database_that_is_away_is_told_in_one_line(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(now: float) -> None:
+        raise BenchError("the job database failed: it is away")
+
+    monkeypatch.setattr(site.world.service.fleet, "fleet", fail)
+    status, answer = ask(site, "GET", "jobs")
+    assert (status, answer) == (503, {"error": "the job database failed: it is away"})
+    # The page asks every second: its log would be full of it.
+    assert caplog.text == ""
 
 
 def test_a_fault_of_ours_tells_nothing(
