@@ -43,11 +43,11 @@ def test_the_reference_firmware_always_boots(desk: Desk) -> None:
         (ARMS_BEFORE_IMAGE, ("--boots-only",), r"\(state\): no boot marker"),
         (TRUSTS_TORN_RECORD, ("--boots-only",), r"\(state\): the new image runs as confirmed"),
         (TRIAL_IN_RAM, ("--boots-only",), r"\(state\): the image on trial is tried once more"),
-        # Which torn erase is met first is up to the boards that run side by side.
+        # Which erase is met first is up to the boards that run side by side.
         (
             NO_RE_ERASE,
             (),
-            r"during operation \d+, erase 0x\w+ \((?:data|header)\): the next update fails",
+            r"operation \d+, erase 0x\w+ \((?:data|header)\): the next update fails",
         ),
     ],
     ids=["arms-before-image", "trusts-torn-record", "trial-in-ram", "no-re-erase"],
