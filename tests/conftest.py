@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,11 @@ from tests.mosquitto import start_mosquitto
 from tests.postgresql import Cluster, postgresql
 
 PATIENCE_S = 20.0
+
+# A shell has what it starts in the background ignore Ctrl-C, and so would all programs that the
+# tests start and interrupt: the rig leaves an ignored signal ignored.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
