@@ -15,10 +15,15 @@ from tests.postgresql import Cluster, postgresql
 
 PATIENCE_S = 20.0
 
-# A shell has what it starts in the background ignore Ctrl-C, and so would all programs that the
-# tests start and interrupt: the rig leaves an ignored signal ignored.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell has what it starts in the background ignore Ctrl-C, and nohup the hang-up; so would all
+# programs that the tests start and interrupt: the rig leaves an ignored signal ignored.
+for number, handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGTERM, signal.SIG_DFL),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 @pytest.fixture
