@@ -97,7 +97,7 @@ class Core:
         """Run on; what halted it is stepped over, as the debug hardware does."""
         if self.state is not CoreState.HALTED:
             return
-        if self.cause in (HaltCause.BREAKPOINT, HaltCause.WATCHPOINT, HaltCause.VECTOR_CATCH):
+        if self.cause in (HaltCause.BREAKPOINT, HaltCause.VECTOR_CATCH):
             self._step_unhindered()
         self.state, self.cause = CoreState.RUNNING, None
         self._look_where_it_may_stop()
@@ -214,6 +214,8 @@ class Core:
             if observed is not None:
                 self._show(observed)
                 return
+            # The emulator stops before the access, silicon after it.
+            self._do_the_access(next(w for w in self.watchpoints if _covers(w, stop.watched)))
             self._halted(HaltCause.WATCHPOINT)
             return
         pc = self._stub.read_register(PC)
@@ -229,20 +231,21 @@ class Core:
 
     def _observed_at(self, address: int) -> Watchpoint | None:
         """The observed watchpoint there; one that the debugger has set, too, is the debugger's."""
-        for watch in self.observed - self.watchpoints:
-            if watch[1] <= address < watch[1] + watch[2]:
-                return watch
-        return None
+        every = self.observed - self.watchpoints
+        return next((watch for watch in every if _covers(watch, address)), None)
 
     def _show(self, watch: Watchpoint) -> None:
         """Let `on_observed` look, then do the access; the core runs on for all others."""
         self.state = CoreState.HALTED
         self.on_observed(self)
+        self._do_the_access(watch)
+        self.state = CoreState.RUNNING
+
+    def _do_the_access(self, watch: Watchpoint) -> None:
         # Only this one is lifted: to lift all would cost several times as much.
         self._stub.clear_watchpoint(*watch)
         self._stub.step()
         self._stub.set_watchpoint(*watch)
-        self.state = CoreState.RUNNING
 
     def _halted(self, cause: HaltCause) -> None:
         self.state, self.cause = CoreState.HALTED, cause
@@ -294,3 +297,7 @@ class Core:
         for watch in watches - self._set_watchpoints:
             self._stub.set_watchpoint(*watch)
         self._set_breakpoints, self._set_watchpoints = points, watches
+
+
+def _covers(watch: Watchpoint, address: int) -> bool:
+    return watch[1] <= address < watch[1] + watch[2]

@@ -132,14 +132,14 @@ def test_a_breakpoint_in_ram_is_a_planted_instruction(counting: Any) -> None:
     assert counting.read_core_register("pc") == code + 6
 
 
-def test_a_watchpoint_halts_at_each_write(counting: Any) -> None:
+def test_a_watchpoint_halts_after_each_write(counting: Any) -> None:
     counting.set_watchpoint(COUNTER, 4, Target.WatchpointType.WRITE)
     for count in range(3):
         counting.resume()
         wait_until_halted(counting)
         assert counting.get_halt_reason() is Target.HaltReason.WATCHPOINT
-        assert counting.read_core_register("pc") == COUNTING_STORE
-        assert counting.read_core_register("r0") == count
+        assert counting.read_core_register("pc") == COUNTING_STORE + 2
+        assert counting.read32(COUNTER) == counting.read_core_register("r0") == count
     counting.remove_watchpoint(COUNTER, 4, Target.WatchpointType.WRITE)
     counting.resume()
     assert counting.get_state() is Target.State.RUNNING
