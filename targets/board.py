@@ -21,6 +21,7 @@ from targets.sections import (
     PowerSettings,
     PyocdSettings,
     Section,
+    WitnessSettings,
 )
 
 MAX_FILE = 256 * 1024
@@ -102,6 +103,7 @@ class Board(Section):
     console: ConsoleSettings = ConsoleSettings()
     power: PowerSettings = PowerSettings()
     modem: ModemSettings = ModemSettings()
+    witness: WitnessSettings = WitnessSettings()
     custom_job: CustomJob = CustomJob()
     faults: int = Field(0, ge=0, description="deliberate faults of the reference firmware, bits")
 
@@ -134,6 +136,7 @@ _NEEDS: tuple[tuple[str, str, Callable[[Board], bool]], ...] = (
     ("console", "url", lambda board: board.console.kind == "serial"),
     ("power", "on", lambda board: board.power.kind == "command"),
     ("power", "off", lambda board: board.power.kind == "command"),
+    ("witness", "elf", lambda board: bool(board.witness.state)),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -18,11 +18,14 @@ from targets.board import Board
 from targets.console import ConsoleLog
 from targets.console_source import ConsolePump, ConsoleSource, SerialSource
 from targets.driver import BootReport, Capability, Connection, SlotReading
+from targets.firmware_image import elf_file
 from targets.flash_plan import Piece, image_in, pieces, sectors_to_change, stretch_of
 from targets.modem.modem import Modem
 from targets.power import CommandPower, NoPower, Power, VirtualPower
 from targets.sections import ConsoleSettings
 from targets.slot_reading import record_flash, record_reading
+from targets.state_variable import StateVariable, find_state_variable
+from targets.state_witness import StateWitness, Write
 from targets.tool import run_tool
 from targets.virtual.board import VirtualBoard
 from targets.virtual.bus import BOARD_FOLDER, BUS
@@ -51,6 +54,10 @@ class ChipSession(Protocol):
 
     def rtt_source(self, settings: ConsoleSettings) -> ConsoleSource: ...
 
+    def watch(self, address: int, size: int) -> None: ...
+
+    def take_write(self, address: int, size: int, note: Callable[[Write], None]) -> bool: ...
+
     def close(self) -> None: ...
 
 
@@ -71,6 +78,9 @@ class ChipDriver(ABC):
         self._source: ConsoleSource | None = None
         self._pump: ConsolePump | None = None
         self._modem: Modem | None = None
+        self._witness: StateWitness | None = None
+        self._variable: StateVariable | None = None
+        self._follows_states = False
         self._powered = False
         self._running = False
 
@@ -160,11 +170,16 @@ class ChipDriver(ABC):
             self._open_console(session)
             self._open_modem(self._connection)
             self._recorder.record("power", "ON")
+            if self._follows_states:
+                self._open_witness(session)
             session.reset()
         except BaseException:
             self._let_go()
             raise
         self._running = True
+
+    def follow_states(self, wanted: bool) -> None:
+        self._follows_states = wanted
 
     def power_off(self) -> None:
         if self._powered:
@@ -235,6 +250,8 @@ class ChipDriver(ABC):
             found.add(Capability.READ_SLOTS)
         if self._power.switches:
             found.add(Capability.POWER)
+        if self._board.driver == "pyocd" and self._board.witness.state:
+            found.add(Capability.STATE_WITNESS)
         if self._board.console.kind != "none":
             found |= {Capability.CONSOLE, Capability.COMMANDS}
             if self._virtual is not None and self._board.console.kind == "rtt":
@@ -266,6 +283,14 @@ class ChipDriver(ABC):
             self._source = SerialSource(self.name, settings)
         self._pump = ConsolePump(self._source, self._log)
 
+    def _open_witness(self, session: ChipSession) -> None:
+        settings = self._board.witness
+        if self._variable is None:
+            self._variable = find_state_variable(elf_file(settings.elf), settings.state)
+        self._witness = StateWitness(
+            session, self._variable, self._board.flash.slots, self._recorder
+        )
+
     def _open_modem(self, connection: Connection) -> None:
         settings = self._board.modem
         if not settings.url:
@@ -289,6 +314,9 @@ class ChipDriver(ABC):
         """Everything off, in an order in which nothing that was said gets lost."""
         self._running = False
         session, self._session = self._session, None
+        if self._witness is not None:
+            self._witness.close()
+            self._witness = None
         if self._pump is not None:
             self._pump.close()
             if session is not None and self._pump.failure is None:
@@ -317,6 +345,7 @@ class ChipDriver(ABC):
             raise BenchError(f"device {self.name!r} is off: {call} needs it running")
         failed = self._pump.failure if self._pump is not None else None
         failed = failed or (self._modem.failure if self._modem is not None else None)
+        failed = failed or (self._witness.failure if self._witness is not None else None)
         if failed is not None:
             # A core that has locked up takes console and network along: that is what to tell.
             self._session.refuse_lock_up()

@@ -7,7 +7,7 @@ is filled in. A tool that cannot read back must check what it writes by itself.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rig.errors import BenchError
@@ -15,6 +15,7 @@ from targets.chip_driver import ChipDriver, ChipSession
 from targets.console_source import ConsoleSource
 from targets.flash_plan import Piece
 from targets.sections import CommandSettings, ConsoleSettings
+from targets.state_witness import Write
 from targets.tool import run_tool
 
 
@@ -77,6 +78,15 @@ class CommandSession:
             f"device {self._device!r}: console.kind rtt needs the driver pyocd; "
             "give console.kind serial and console.url"
         )
+
+    def watch(self, address: int, size: int) -> None:
+        raise self._no_watchpoint()
+
+    def take_write(self, address: int, size: int, note: Callable[[Write], None]) -> bool:
+        raise self._no_watchpoint()
+
+    def _no_watchpoint(self) -> BenchError:
+        return BenchError(f"device {self._device!r}: following its state needs the driver pyocd")
 
     def close(self) -> None:
         """Nothing to let go."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Capability(Enum):
@@ -28,6 +28,8 @@ class Capability(Enum):
     """The command `fail create_file|commit|reset` makes the next such call of the platform fail."""
     POWER_CUTS = "power_cuts"
     """Every write to the device's memory can be watched, and any content of it put back."""
+    STATE_WITNESS = "state_witness"
+    """Follow the agent's state in the device's memory."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,14 @@ class BootReport:
     slot: str
     marker: str
     state: str
+
+
+@runtime_checkable
+class StateFollower(Protocol):
+    """A driver with the capability `STATE_WITNESS`."""
+
+    def follow_states(self, wanted: bool) -> None:
+        """From the next power-on on, each change of the agent's state goes into the trace."""
 
 
 class Driver(Protocol):

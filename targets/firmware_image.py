@@ -67,6 +67,11 @@ def part_file(name: str) -> Path:
     return path
 
 
+def elf_file(name: str) -> Path:
+    """The linked image that a board file names in `witness.elf`. Raises `BenchError`."""
+    return firmware().image_elf if name == FIRMWARE else part_file(name)
+
+
 def firmware() -> Firmware:
     """The reference firmware, built at most once for its sources. Raises `BenchError`."""
     try:

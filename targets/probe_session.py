@@ -6,7 +6,7 @@ import contextlib
 import logging
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from targets.console_source import ConsoleSource
 from targets.flash_plan import Piece
 from targets.rtt_source import RttSource
 from targets.sections import ConsoleSettings, PyocdSettings
+from targets.state_witness import Write
 
 VIRTUAL = "VirtualProbe"
 
@@ -160,6 +161,33 @@ class ProbeSession:
                 f"device {self._device!r}: the core has locked up (a fault in its fault handler, "
                 "or no program in flash); look at the firmware's start-up, flash it anew"
             )
+
+    # -- watching --------------------------------------------------------------------------------
+
+    def watch(self, address: int, size: int) -> None:
+        """Halt the core at each write there, until the session ends. Raises `BenchError`."""
+        with self._telling("setting a watchpoint"):
+            is_set = self._target.set_watchpoint(address, size, Target.WatchpointType.WRITE)
+            # The breakpoint of a flash algorithm is remembered, and would be told first.
+            self._target.selected_core_or_raise.clear_debug_cause_bits()
+        if not is_set:
+            raise BenchError(
+                f"device {self._device!r}: its core has no free watchpoint, so no state can be "
+                "followed; remove witness.state from its board file"
+            )
+
+    def take_write(self, address: int, size: int, note: Callable[[Write], None]) -> bool:
+        """Whether the core had halted at a write; noted while it stands, then it goes on."""
+        with self._telling("following the agent's state"):
+            target = self._target
+            if target.get_state() is not Target.State.HALTED:
+                return False
+            if target.get_halt_reason() is not Target.HaltReason.WATCHPOINT:
+                return False
+            value = int(target.read_memory(address, 8 * size))
+            note(Write(value, int(target.read_core_register("pc"))))
+            target.resume()
+        return True
 
     # -- console ---------------------------------------------------------------------------------
 

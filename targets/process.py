@@ -48,7 +48,7 @@ def agent_config(board: Board, root: Path, connection: Connection) -> dict[str, 
 class ProcessDriver:
     """Runs the board's command in a process group of its own below `root`."""
 
-    capabilities = frozenset(Capability)
+    capabilities = frozenset(Capability) - {Capability.STATE_WITNESS}
 
     def __init__(self, board: Board, root: Path, recorder: RecorderSwitch) -> None:
         self.name = board.name

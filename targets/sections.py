@@ -126,6 +126,19 @@ class ConsoleSettings(Section):
     )
 
 
+class WitnessSettings(Section):
+    """How the agent's state is followed over the debug wire (docs/state-witness.md)."""
+
+    state: str = Field(
+        "", description="variable, or member of one, that holds the state: otaAgent.state"
+    )
+    elf: str = Field(
+        "",
+        description="the image as it was linked, with debug information; firmware: that of "
+        "targets/firmware",
+    )
+
+
 class PowerSettings(Section):
     """How the device is switched on and off; without, it is held halted instead."""
 

@@ -16,6 +16,8 @@ enum fault {
     FAULT_TRUSTS_TORN_RECORD = 1 << 9,
     FAULT_NO_RE_ERASE = 1 << 10,
     FAULT_TRIAL_IN_RAM = 1 << 11,
+    /* Seen only in memory. */
+    FAULT_SKIPS_STATE = 1 << 12,
 };
 
 #endif

@@ -27,7 +27,9 @@ def started(bench: DriverBench, number: int = 1) -> DriverBench:
 
 def test_it_tells_what_it_can(bench: DriverBench) -> None:
     assert bench.driver.name == bench.board.name
-    assert bench.driver.capabilities == frozenset(Capability)
+    # A process is not on a debug wire.
+    missing = {Capability.STATE_WITNESS} if bench.board.driver == "process" else set()
+    assert bench.driver.capabilities == frozenset(Capability) - missing
 
 
 def test_the_working_directory_stays(bench: DriverBench, pytestconfig: pytest.Config) -> None:
