@@ -41,6 +41,14 @@ class State(IntEnum):
         return _words(self.name)
 
 
+_BY_TEXT = {state.text: state for state in State if state is not State.ALL}
+
+
+def state_of(text: str) -> State | None:
+    """The state that the library calls so; None if it has none of that name."""
+    return _BY_TEXT.get(text)
+
+
 class Event(IntEnum):
     """Events of the agent, with the library's numbers (OTA spec §2.2)."""
 

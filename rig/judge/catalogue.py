@@ -37,6 +37,8 @@ class Channel(Enum):
     RESET = "reset"
     FLASH = "flash"
     CONSOLE = "console"
+    STATE = "state"
+    """The agent's state, read from the memory of the running device."""
 
 
 class Profile(Enum):
@@ -52,7 +54,10 @@ class CatalogueError(UsageError):
 
 @dataclass(frozen=True)
 class Requirement:
-    """One entry. `channels` are the witnesses that a satisfied verdict needs."""
+    """One entry. `channels` are the witnesses that a satisfied verdict needs.
+
+    What is `optional` no profile asks for: it is judged where its witness is there.
+    """
 
     id: str
     level: Level
@@ -60,6 +65,7 @@ class Requirement:
     source: str
     channels: tuple[Channel, ...]
     core: bool
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ class Catalogue:
         return tuple(
             requirement
             for requirement in self.requirements.values()
-            if profile is Profile.FULL or requirement.core
+            if requirement.core or (profile is Profile.FULL and not requirement.optional)
         )
 
 
@@ -118,15 +124,19 @@ def _requirement(entry: object, where: str) -> Requirement:
         raise CatalogueError(f"{where}: is not a table; write [[requirement]]")
     where = f"{where} ({entry.get('id', 'without id')})"
     known = {field.name for field in fields(Requirement)}
-    if missing := known - set(entry):
+    if missing := known - {"optional"} - set(entry):
         raise CatalogueError(f"{where}: {min(missing)!r} is missing; write it")
     if unknown := set(entry) - known:
         raise CatalogueError(f"{where}: {min(unknown)!r} is not a field; remove it")
     identifier = _text(entry, "id", where)
     if not ID_FORM.fullmatch(identifier):
         raise CatalogueError(f"{where}: id must look like OTA-CTL-001")
-    if not isinstance(entry["core"], bool):
-        raise CatalogueError(f"{where}: core must be true or false")
+    optional = entry.get("optional", False)
+    for key, value in (("core", entry["core"]), ("optional", optional)):
+        if not isinstance(value, bool):
+            raise CatalogueError(f"{where}: {key} must be true or false")
+    if entry["core"] and optional:
+        raise CatalogueError(f"{where}: is core and optional; no profile asks for an optional one")
     channels = entry["channels"]
     if not isinstance(channels, list) or not channels:
         raise CatalogueError(f"{where}: channels must be a list with at least one channel")
@@ -137,6 +147,7 @@ def _requirement(entry: object, where: str) -> Requirement:
         source=_text(entry, "source", where),
         channels=tuple(_member(Channel, channel, f"{where}: channels") for channel in channels),
         core=entry["core"],
+        optional=optional,
     )
 
 

@@ -1,7 +1,8 @@
 """The agent's states in a case: which were visited, and how they are drawn.
 
-The console tells the states of a device that prints `ota: state A -> B`; else they follow from
-what the device says on the wire. Nodes and edges are those of the agent's transition table.
+A probe that follows the state variable tells them best, then the console of a device that prints
+`ota: state A -> B`; else they follow from what the device says on the wire. Nodes and edges are
+those of the agent's transition table.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from agent.protocol import topics
-from agent.protocol.states import State
+from agent.protocol.states import State, state_of
 from agent.protocol.status import StatusError, parse_status
 from agent.protocol.topics import ReservedApi, parse_reserved
 from agent.protocol.transitions import TRANSITIONS
@@ -19,13 +21,12 @@ from rig.report.message_text import payload_of
 from rig.trace import Event, Trace
 
 _MOVE = re.compile(r"ota: state (\w{1,40}) -> (\w{1,40})")
-_BY_TEXT = {state.text: state for state in State if state is not State.ALL}
 Move = tuple[State, State]
 
 
 @dataclass(frozen=True)
 class Tour:
-    """The moves of an agent in a case; `told` says that the device itself printed them."""
+    """The moves of an agent in a case; `told` says that the device itself showed them."""
 
     moves: frozenset[Move]
     told: bool
@@ -37,8 +38,17 @@ class Tour:
 
 def tour(trace: Trace) -> Tour:
     """Where the agent went in a trace; no state is guessed that nothing shows."""
-    told = frozenset(_told(trace))
+    told = frozenset(_read(trace)) or frozenset(_told(trace))
     return Tour(told, True) if told else Tour(frozenset(_inferred(trace)), False)
+
+
+def _read(trace: Trace) -> Iterator[Move]:
+    read = [e for e in trace.events if (e.channel, e.kind) == ("probe", "STATE")]
+    states = [state_of(str(event.data.get("state"))) for event in read]
+    for before, after in pairwise(states):
+        # A start is no move: the state before was that of an agent that is gone.
+        if before is not None and after is not None and after is not State.INIT:
+            yield before, after
 
 
 def _told(trace: Trace) -> Iterator[Move]:
@@ -47,8 +57,9 @@ def _told(trace: Trace) -> Iterator[Move]:
         if event.channel != "console" or not isinstance(text, str):
             continue
         found = _MOVE.search(text)
-        if found and found[1] in _BY_TEXT and found[2] in _BY_TEXT:
-            yield _BY_TEXT[found[1]], _BY_TEXT[found[2]]
+        before, after = (state_of(found[1]), state_of(found[2])) if found else (None, None)
+        if before is not None and after is not None:
+            yield before, after
 
 
 def _inferred(trace: Trace) -> Iterator[Move]:

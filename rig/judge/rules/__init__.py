@@ -18,6 +18,7 @@ from rig.judge.rules import (
     self_test,
     shutdown,
     signature,
+    states,
     suspend,
     trial_boot,
 )
@@ -39,6 +40,7 @@ _FAMILIES = (
     shutdown,
     http,
     robustness,
+    states,
 )
 
 RULES: dict[str, Rule] = {

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.protocol.states import state_of
 from rig.judge.story import seen as s
 from rig.judge.story.block import read_block, read_request
 from rig.judge.story.offer import read_offer
@@ -53,6 +54,7 @@ class Reader:
             ("http", "RESPONSE"): _http_response,
             ("probe", "READ"): _slot_read,
             ("probe", "FLASH"): _flashed,
+            ("probe", "STATE"): _state_read,
             ("probe", "RESET"): lambda _, at: s.PowerChanged(*_at(at), kind="RESET"),
             ("power", "ON"): lambda event, at: s.PowerChanged(*_at(at), kind=event.kind),
             ("power", "OFF"): lambda event, at: s.PowerChanged(*_at(at), kind=event.kind),
@@ -212,6 +214,13 @@ def _flashed(event: Event, at: s.Seen) -> s.Seen | None:
     if not isinstance(slot, str) or not isinstance(sha256, str):
         return None
     return s.Flashed(*_at(at), slot, sha256)
+
+
+def _state_read(event: Event, at: s.Seen) -> s.Seen | None:
+    value, text = _whole(event.data.get("value")), _text(event.data.get("state"))
+    if value is None or text is None:
+        return None
+    return s.StateRead(*_at(at), state_of(text), value)
 
 
 def _boot(event: Event, at: s.Seen) -> s.Seen | None:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent.protocol.states import State
 from rig.judge.story.block import Block, BlockRequest
 from rig.judge.story.offer import Offer
 from rig.judge.story.report import Report
@@ -176,6 +177,14 @@ class SlotRead(Seen):
     active: bool
     length: int
     sha256: str
+
+
+@dataclass(slots=True, eq=False)
+class StateRead(Seen):
+    """What the agent's state had become, read from the device's memory; None: no such state."""
+
+    state: State | None
+    value: int
 
 
 @dataclass(slots=True, eq=False)

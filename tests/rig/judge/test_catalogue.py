@@ -27,7 +27,7 @@ ENTRY: dict[str, Any] = {
 }
 FAMILY_SIZES = {
     "CTL": 20, "JOB": 38, "DAT": 38, "SIG": 12, "TST": 24, "ABT": 5, "SUS": 8, "SHT": 4,
-    "HTP": 12, "RES": 10,
+    "HTP": 12, "RES": 10, "STA": 1,
 }  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def test_all_requirements_of_the_spec_are_there() -> None:
         for number in range(1, size + 1)
     ]
     assert list(default_catalogue().requirements) == identifiers
-    assert len(identifiers) == 171
+    assert len(identifiers) == 172
 
 
 def test_entries_are_read() -> None:
@@ -53,6 +53,8 @@ def test_the_core_profile_is_a_part_of_the_full_one() -> None:
     assert len(full) == 171
     assert 0 < len(core) < len(full)
     assert set(core) <= set(full)
+    optional = {entry for entry in catalogue.requirements.values() if entry.optional}
+    assert optional == set(catalogue.requirements.values()) - set(full)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,8 @@ def test_the_core_profile_is_a_part_of_the_full_one() -> None:
         ({"statement": "  "}, "statement must be a text"),
         ({"source": 7}, "source must be a text"),
         ({"core": "yes"}, "core must be true or false"),
+        ({"optional": "no"}, "optional must be true or false"),
+        ({"optional": True}, "is core and optional"),
         ({"id": "CTL-1"}, "id must look like OTA-CTL-001"),
         ({"colour": "red"}, "'colour' is not a field; remove it"),
     ],

@@ -62,7 +62,7 @@ def test_junk_in_every_field(data: st.DataObject) -> None:
         conn = data.draw(st.none() | st.integers(0, 3))
         events.append(Event(float(number), channel, kind, direction, conn, None, keys, number + 2))
     verdicts = judge(Trace(Header("s", "d", "t", {"momentum": [], "block_size": "x"}), (*events,)))
-    assert len(verdicts) == 171
+    assert len(verdicts) == 172
 
 
 @settings(max_examples=60, deadline=None)
@@ -87,7 +87,7 @@ def test_spoilt_recordings(data: st.DataObject) -> None:
         Event(float(n), e.channel, e.kind, e.dir, e.conn, e.boot, e.data, n + 2)
         for n, e in enumerate(events)
     )
-    assert len(judge(Trace(read_trace(path).header, renumbered))) == 171
+    assert len(judge(Trace(read_trace(path).header, renumbered))) == 172
 
 
 HOSTILE_DOCUMENTS: list[bytes] = [
@@ -116,7 +116,7 @@ def test_hostile_documents(document: bytes) -> None:
     tape.publish("jobs/J/update", b'{"status":[],"statusDetails":{"a":{}}}', 1)
     tape.publish("jobs/J/update", b"[" * 100_000, 1)
     tape.publish("streams/S/get/cbor", b"\x9f" * 50_000, 0)
-    assert len(tape.verdicts()) == 171
+    assert len(tape.verdicts()) == 172
 
 
 def long_download(blocks: int) -> Tape:

@@ -54,7 +54,7 @@ def test_conformance_json(result: RunResult, tmp_path: Path) -> None:
     }  # fmt: skip
     assert read["verdict"] == "not conformant"
     assert read["profile"] == "full"
-    assert len(read["requirements"]) == 171
+    assert len(read["requirements"]) == 172
     assert read["requirements"]["OTA-CTL-001"]["level"] == "MUST"
     assert read["requirements"]["OTA-CTL-001"]["verdict"] == "satisfied"
     assert read["requirements"]["OTA-CTL-001"]["cases"] == ["good"]
