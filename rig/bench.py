@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from rig.clock import SystemClock
-from rig.errors import BenchError
+from rig.errors import BenchError, UsageError
 from rig.gateway.endpoint import BrokerEndpoint
 from rig.jobs.outcome import Notification
 from rig.loop_thread import LoopThread
@@ -25,7 +25,7 @@ from rig.server import Server, ServerSettings
 from rig.signing import SigningKey
 from rig.trace import Header, Recorder, RecorderSwitch
 from targets.board import Board
-from targets.driver import Capability, Connection
+from targets.driver import Capability, Connection, StateFollower
 from targets.drivers import open_driver
 
 
@@ -33,11 +33,14 @@ from targets.drivers import open_driver
 class BenchOptions:
     """`broker` is a URL, None the embedded one; `transport` None is what the board says.
 
+    `follow_states`: in every scenario, not only in those that are about them.
+
     Raises `UsageError` for what is no broker's URL.
     """
 
     broker: str | None = None
     transport: str | None = None
+    follow_states: bool = False
 
     def __post_init__(self) -> None:
         if self.broker is not None:
@@ -96,6 +99,8 @@ class Bench:
         self._stack.callback(lambda: self.driver.close())
         if {Capability.FLASH, Capability.READ_SLOTS} <= self.driver.capabilities:
             self._flash_once()
+        if self._options.follow_states:
+            self._follow_states(True)
 
     def _flash_once(self) -> None:
         """A device that cannot be flashed is told before anything is judged.
@@ -154,6 +159,24 @@ class Bench:
             http_ca=server.ca_file,
             signer_keys=(signer,),
         )
+
+    @contextmanager
+    def following_states(self) -> Iterator[None]:
+        """In the scenarios within, the agent's states go into the trace. Raises `UsageError`."""
+        self._follow_states(True)
+        try:
+            yield
+        finally:
+            self._follow_states(self._options.follow_states)
+
+    def _follow_states(self, wanted: bool) -> None:
+        if Capability.STATE_WITNESS not in self.driver.capabilities:
+            raise UsageError(
+                f"the states of the board {self.board.name!r} cannot be followed: that takes a "
+                "chip on a probe, driver pyocd, and witness.state in its board file"
+            )
+        assert isinstance(self.driver, StateFollower)
+        self.driver.follow_states(wanted)
 
     @contextmanager
     def scenario(self, name: str, thing: str | None = None) -> Iterator[Scenario]:

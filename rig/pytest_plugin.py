@@ -10,7 +10,7 @@ import gc
 import inspect
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,6 +46,11 @@ NEEDS = {
         "only a virtual board and the reference agent can have their power cut at single "
         "operations of their memory",
     ),
+    "follows_states": (
+        Capability.STATE_WITNESS,
+        "the agent's state is followed on a probe of driver pyocd, in the variable that the board "
+        "file names in witness.state",
+    ),
 }
 """Marks of scenarios: what the driver must be able to do for them, and what is said if not."""
 
@@ -62,6 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--repeat", type=int, default=1, help="run every scenario so many times")
     group.addoption("--waivers", type=Path, default=None, help="a TOML file of waivers")
     group.addoption("--sign-key", type=Path, default=None, help="a PEM key to sign with")
+    group.addoption("--follow-states", action="store_true", help="in every scenario")
     group.addoption("--strict-should", action="store_true", help="a SHOULD counts as a MUST")
 
 
@@ -72,6 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs_commands: the application must take commands")
     config.addinivalue_line("markers", "needs_platform_faults: its command `fail` must work")
     config.addinivalue_line("markers", "needs_power_cuts: cuts at operations of its memory")
+    config.addinivalue_line("markers", "follows_states: in the memory of the running device")
     config.addinivalue_line("markers", "needs_custom_job: its application must claim a job")
     config.addinivalue_line("markers", "full_profile: a scenario that the core profile leaves out")
     if not config.getoption("--board"):
@@ -86,7 +93,9 @@ def pytest_configure(config: pytest.Config) -> None:
         run = config.stash[RUN] = Run(
             board=board,
             bench=BenchOptions(
-                broker=config.getoption("--broker"), transport=config.getoption("--transport")
+                broker=config.getoption("--broker"),
+                transport=config.getoption("--transport"),
+                follow_states=config.getoption("--follow-states"),
             ),
             options=RunOptions(
                 profile=config.getoption("--profile"),
@@ -199,7 +208,10 @@ def scenario(bench: Bench, request: pytest.FixtureRequest) -> Iterator[Scenario]
         pytest.skip(missing)
     run: Run = request.config.stash[RUN]
     mark = request.node.get_closest_marker("thing")
-    with bench.scenario(case.name, *(mark.args if mark else ())) as opened:
+    with ExitStack() as stack:
+        if request.node.get_closest_marker("follows_states"):
+            stack.enter_context(bench.following_states())
+        opened = stack.enter_context(bench.scenario(case.name, *(mark.args if mark else ())))
         with closed_on_failure(run, case, opened):
             opened.device.start()
         yield opened

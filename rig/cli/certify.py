@@ -122,6 +122,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="devices tested side by side; default: one a core, if the device is a program",
     )
+    words.add_argument(
+        "--follow-states",
+        action="store_true",
+        help="read the agent's state from the running chip in every scenario; it is slowed down",
+    )
     words.add_argument("--json", action="store_true", help="one JSON object on standard output")
     words.epilog = "What else is given goes to pytest, for example `-k signature`."
     return words
@@ -148,6 +153,8 @@ def _pytest_words(options: argparse.Namespace) -> list[str]:
         words += ["--transport", options.transport]
     if options.strict:
         words.append("--strict-should")
+    if options.follow_states:
+        words.append("--follow-states")
     if options.list:
         words.append("--collect-only")
     return words

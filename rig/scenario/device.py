@@ -26,6 +26,7 @@ from rig.scenario.observing import (
     is_news,
     reported_status,
 )
+from rig.scenario.state_path import StatePath, states_read
 from rig.trace import Event, Recorder, TraceTimeout
 from targets.board import Board
 from targets.driver import Connection, Driver
@@ -318,6 +319,27 @@ class Device:
                 raise DeviceFailure(f"the device was to be silent, but sent {event.to_json()}")
 
     # -- what runs and what is in flash --------------------------------------------------------
+
+    def took_states(self, *path: str, since: int = 0) -> None:
+        """The agent's state, as read from the chip, took just this path (`StatePath`).
+
+        Several texts are one path.
+        """
+        wanted = StatePath(" ".join(path))
+
+        def taken() -> list[str]:
+            return states_read(self._recorder.events[since:])
+
+        def is_decided(_: Event) -> bool:
+            return wanted.is_taken_by(taken()) or wanted.is_left_by(taken())
+
+        with contextlib.suppress(DeviceFailure):
+            self.wait(is_decided, "to come to the end of a path of states", since=since)
+        if not wanted.is_taken_by(taken()):
+            raise DeviceFailure(
+                f"the agent's state was to take the path {wanted.text}, but took "
+                f"{' '.join(taken()) or 'none'}"
+            )
 
     def runs(self, image: Image) -> None:
         """Second and third witness: the boot marker, and the slot it names read back."""

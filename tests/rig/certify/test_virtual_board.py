@@ -14,6 +14,7 @@ from tests.rig.certify.test_whole_suite import check_files
 
 BOARD = "microbit-v1-virtual"
 # Bit of the firmware's fault mask (docs/firmware.md), scenario, the rules it breaks.
+SKIPS_STATE = 12
 BROKEN = {
     "no-signature-check": (0, "bad-signature", {"OTA-SIG-004", "OTA-SIG-006", "OTA-SIG-007"}),
     "no-rollback": (1, "application-rejects", {"OTA-TST-019"}),
@@ -77,6 +78,25 @@ def has_three_witnesses(done: Certified, case: str) -> None:
     page = (done.out / "report.html").read_text("utf-8")
     assert running[:DIGITS] in page
     assert boots[-1]["marker"][:DIGITS] in page
+
+
+def test_its_states_are_those_of_the_table(tmp_path: Path) -> None:
+    done = certify(tmp_path / "report", "--profile", "full", "-k", "states")
+    assert set(done.outcomes().values()) == {"passed"}, done.said
+    assert done.document["requirements"]["OTA-STA-001"]["verdict"] == "satisfied"
+    read = read_trace(done.out / "traces" / "states-accept.jsonl")
+    assert [e.data["variable"] for e in read.events if e.kind == "FOLLOWED"] == ["agent.state"]
+
+
+def test_a_skipped_state_is_caught(tmp_path: Path) -> None:
+    """On the wire nothing is wrong with it."""
+    board = str(broken(tmp_path, SKIPS_STATE))
+    done = certify(tmp_path / "seen", "--board", board, "--profile", "full", "-k", "states-accept")
+    assert done.code == 1, done.said
+    assert done.broken() == {"OTA-STA-001"}
+    assert "CreatingFile -> WaitingForFileBlock is no row of the table" in done.said
+    done = certify(tmp_path / "unseen", "--board", board, "-k", "newer_version_by_mqtt")
+    assert done.broken() == set()
 
 
 @pytest.mark.parametrize("fault", BROKEN)
