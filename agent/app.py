@@ -186,7 +186,8 @@ class Application:
         """
         self._greet_after = self.mqtt.requests
         state = self.agent.get_state()
-        if state is State.INIT:
+        if state in (State.INIT, State.READY):
+            # Ready: a command that came before the first connection has run the event loop.
             self._start()
         elif state is State.REQUESTING_JOB:
             self.agent.signal_event(Event.REQUEST_JOB_DOCUMENT)

@@ -15,6 +15,7 @@ from typing import Any
 
 from agent.protocol.states import State
 from agent.protocol.transitions import TRANSITIONS
+from docs.state_event import held_states, state_event_cells, state_events
 from rig.jobs.control.apis import APIS
 from rig.jobs.engine.status import TRANSITIONS as EXECUTION_TRANSITIONS
 from targets.board import Board
@@ -163,6 +164,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "rooms": rooms,
     "board-fields": board_fields,
     "operations": operations,
+    "held-states": held_states,
+    "state-events": state_events,
+    "state-event-cells": state_event_cells,
 }
 
 

@@ -204,7 +204,12 @@ class Bench:
         factory = images.make(board.image.factory_version)
         connection = self._connection_of(thing)
         device = Device(self.driver, board, recorder, connection, factory, self._check)
-        disturb = Disturbance(self._server.faults, self._server.download.faults, thing)
+        disturb = Disturbance(
+            self._server.faults,
+            self._server.download.faults,
+            thing,
+            lambda: self._loop.call(self._server.gateway.drop(thing)),
+        )
         self._recorder.use(recorder)
         end = partial(self._end_scenario, thing)
         try:

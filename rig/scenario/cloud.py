@@ -32,6 +32,8 @@ from rig.trace import Recorder
 
 BUCKET = "images"
 HELD_DATA = "data"
+HELD_JOBS = "jobs"
+HELD_CONNECTION = "connection"
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,23 @@ class Cloud:
 
     def release_data(self) -> None:
         self._faults.release(HELD_DATA)
+
+    def hold_jobs(self) -> None:
+        """Keep back answers to job requests and news of jobs until `release_jobs`."""
+        for suffix in (f"/{topics.NEXT}/get/accepted", "/jobs/notify-next"):
+            match = PacketMatch("to_device", "PUBLISH", topic_suffix=suffix, count=None)
+            self._faults.add(Fault(match, Hold(HELD_JOBS)))
+
+    def release_jobs(self) -> None:
+        self._faults.release(HELD_JOBS)
+
+    def hold_connection(self) -> None:
+        """Keep back the answer to every CONNECT until `release_connection`."""
+        match = PacketMatch("to_device", "CONNACK", count=None)
+        self._faults.add(Fault(match, Hold(HELD_CONNECTION)))
+
+    def release_connection(self) -> None:
+        self._faults.release(HELD_CONNECTION)
 
     def disconnect_at_block(self, nth: int) -> None:
         """Break the network connection instead of delivering the nth data block."""

@@ -21,6 +21,7 @@ from rig.scenario.observing import (
     is_data_block,
     is_download,
     is_empty_answer,
+    is_held,
     is_job_request,
     is_lost_answer,
     is_news,
@@ -258,6 +259,10 @@ class Device:
         """Wait until the answer to a job request of the last boot was lost on its way."""
         self.wait(is_lost_answer, "to be answered in vain", since=self._boot_position())
 
+    def is_kept_waiting_for(self, packet: str, since: int) -> None:
+        """Wait until the rig keeps back a packet of this kind that the device waits for."""
+        self.wait(lambda event: is_held(event, packet), f"to wait for {packet}", since=since)
+
     def gets_news(self, since: int) -> None:
         """Wait until a job document that the device has not asked for was sent to it."""
         self.wait(is_news, "to take a job document", since=since)
@@ -291,6 +296,10 @@ class Device:
             raise DeviceFailure(
                 f"the device was to download by {protocol} only: it used {used or 'neither'}"
             )
+
+    def is_connected(self, since: int) -> None:
+        """Wait until the device was let in after `since`."""
+        self.wait(lambda event: event.kind == "CONNACK", "to connect", since=since)
 
     def connected_times(self, at_least: int) -> None:
         """Demand so many accepted connections."""

@@ -35,10 +35,18 @@ class Disturbance:
     All end with the scenario.
     """
 
-    def __init__(self, wire: FaultPlan, downloads: HttpFaults, thing: str) -> None:
+    def __init__(
+        self, wire: FaultPlan, downloads: HttpFaults, thing: str, cut: Callable[[], None]
+    ) -> None:
+        """`cut` ends the thing's connection, and returns when nothing is left of it."""
         self._wire = wire
         self._downloads = downloads
         self._thing = thing
+        self._cut = cut
+
+    def cut_connection(self) -> None:
+        """End the device's connection now, as the network would."""
+        self._cut()
 
     def end(self) -> None:
         """From now on nothing is disturbed."""

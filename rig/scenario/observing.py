@@ -80,6 +80,15 @@ def is_lost_answer(event: Event) -> bool:
     )
 
 
+def is_held(event: Event, packet: str) -> bool:
+    """The rig keeps back a packet of this kind on its way to the device."""
+    return (
+        event.kind == "FAULT"
+        and event.data.get("action") == "Hold"
+        and event.data.get("packet") == packet
+    )
+
+
 def is_news(event: Event) -> bool:
     """A job document on its way to the device that it has not asked for (NN)."""
     return (

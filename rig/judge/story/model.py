@@ -123,11 +123,18 @@ class DeviceModel:
                 if self._active is not None:
                     self._active.interruptions.append(command)
             case "resume" | "start" | "reset" | "shutdown" if self._suspended is not None:
-                self.suspensions.append((self._suspended, command))
-                self._suspended = None
+                self._resume(command)
+            case "abort" if self._suspended is not None and self._active is not None:
+                # An abort of a job leads out of the suspension (OTA spec §2.6).
+                self._resume(command)
         if command.name == "shutdown":
             self._end(End.SHUT_DOWN, command)
             self._pending.clear()
+
+    def _resume(self, command: s.Commanded) -> None:
+        assert self._suspended is not None
+        self.suspensions.append((self._suspended, command))
+        self._suspended = None
 
     # -- documents -----------------------------------------------------------------------------
 

@@ -57,13 +57,20 @@ static void start_test(void)
     }
 }
 
+static void prepare_agent(void)
+{
+    agent_prepare(application.thing, application.declares,
+                  (struct agent_callbacks){state_changed, activate, start_test});
+}
+
 static void start_agent(void)
 {
     application.user_stopped = application.user_suspended = false;
     connection_forget_attempts();
-    if (agent.state == STATE_INIT || agent.state == STATE_STOPPED)
-        agent_begin(application.thing, application.declares,
-                    (struct agent_callbacks){state_changed, activate, start_test});
+    if (agent.state == STATE_INIT || agent.state == STATE_STOPPED) {
+        prepare_agent();
+        agent_begin();
+    }
     agent_signal(EVENT_START);
 }
 
@@ -209,7 +216,8 @@ _Noreturn void application_run(void)
 {
     read_settings();
     platform_begin((enum slot)HANDOVER->slot, HANDOVER->trial != 0);
-    agent.declares = application.declares;
+    /* Commands may come before the first connection does. */
+    prepare_agent();
     if (application.behaviour == BEHAVIOUR_CRASH)
         __builtin_trap();
     if (application.thing.length == 0)

@@ -15,7 +15,7 @@ static uint32_t sound_block_size(uint32_t size)
                                                                             : MAX_BLOCK_SIZE;
 }
 
-void agent_begin(struct slice thing, struct declares declares, struct agent_callbacks callbacks)
+void agent_prepare(struct slice thing, struct declares declares, struct agent_callbacks callbacks)
 {
     agent.declares = declares;
     agent.declares.block_size = sound_block_size(declares.block_size);
@@ -30,6 +30,10 @@ void agent_begin(struct slice thing, struct declares declares, struct agent_call
     agent.unsubscribe = true;
     agent.image_state = IMAGE_UNKNOWN;
     agent.follow_up_count = 0;
+}
+
+void agent_begin(void)
+{
     agent.state = STATE_READY;
 }
 

@@ -90,7 +90,10 @@ struct agent {
 extern struct agent agent;
 
 /* From the outside */
-void agent_begin(struct slice thing, struct declares declares, struct agent_callbacks callbacks);
+/* Nothing is left of an earlier session; the state stays. To be called before anything else. */
+void agent_prepare(struct slice thing, struct declares declares, struct agent_callbacks callbacks);
+/* Ready for the start event. */
+void agent_begin(void);
 /* Handles an event and what follows from it. */
 void agent_handle(enum event event, struct event_data data);
 void agent_signal(enum event event);
