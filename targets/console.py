@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import re
 import threading
@@ -17,6 +18,10 @@ COMMAND_ANSWER = re.compile(r"command: (?P<name>\S+) ?(?P<result>.*)")
 COMMAND_TIME_S = 10.0
 MAX_LINE = 4096
 """Bytes after which a line is taken as it is: a device may say rubbish without end."""
+MAX_ANSWERS = 1000
+"""Answers that are kept for somebody to ask for; a device may give some to no command."""
+LINE_BYTES = 1000
+"""What an event of the trace takes beside its text."""
 
 
 class ConsoleLog:
@@ -27,7 +32,7 @@ class ConsoleLog:
         self._device = device
         self._recorder = recorder
         self._lock = threading.Lock()
-        self._answers: queue.Queue[tuple[str, str]] = queue.Queue()
+        self._answers: queue.Queue[tuple[str, str]] = queue.Queue(MAX_ANSWERS)
         self._boots = 0
         self._partial = b""
 
@@ -60,7 +65,7 @@ class ConsoleLog:
 
     def await_no_answer(self) -> None:
         """Drop answers to commands that nobody waits for any more."""
-        self._answers = queue.Queue()
+        self._answers = queue.Queue(MAX_ANSWERS)
 
     def answer(self, name: str) -> str:
         """The device's answer to a command. Raises `BenchError` if none comes."""
@@ -79,18 +84,24 @@ class ConsoleLog:
         if marker := BOOT_MARKER.search(text):
             self._boots += 1
             self.last_boot = BootReport(self._boots, **marker.groupdict())
-            self._recorder.record(
-                "rig",
-                "BOOT",
-                boot=self._boots,
-                evidence="boot marker",
-                version=marker["version"],
-                slot=marker["slot"],
-                marker=marker["marker"],
-                state=marker["state"],
-            )
-        self._recorder.record("console", "LINE", boot=self._boots, text=text)
-        if answer := COMMAND_ANSWER.match(text):
-            # Recorded here, not by who waits: nothing the device does next may come before it.
-            self._recorder.record("rig", "ANSWER", name=answer["name"], result=answer["result"])
-            self._answers.put((answer["name"], answer["result"]))
+            # On an account of its own: what runs must be known of a device that babbles, too.
+            if self._recorder.spend("what the console says of boots", LINE_BYTES + len(text)):
+                self._recorder.record(
+                    "rig",
+                    "BOOT",
+                    boot=self._boots,
+                    evidence="boot marker",
+                    version=marker["version"],
+                    slot=marker["slot"],
+                    marker=marker["marker"],
+                    state=marker["state"],
+                )
+        answer = COMMAND_ANSWER.match(text)
+        if self._recorder.spend("the console", LINE_BYTES + 4 * len(text)):
+            self._recorder.record("console", "LINE", boot=self._boots, text=text)
+            if answer:
+                # Recorded here, not by who waits: nothing the device does next may come before it.
+                self._recorder.record("rig", "ANSWER", name=answer["name"], result=answer["result"])
+        if answer:
+            with contextlib.suppress(queue.Full):
+                self._answers.put_nowait((answer["name"], answer["result"]))

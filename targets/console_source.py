@@ -14,6 +14,8 @@ from targets.console import ConsoleLog
 from targets.sections import ConsoleSettings
 
 SERIAL_WAIT_S = 0.05
+WRITE_WAIT_S = 10.0
+"""How long a device may take no byte of what is written to it."""
 serial.protocol_handler_packages.append("targets.virtual.serial_urls")
 
 
@@ -63,7 +65,13 @@ def open_serial(device: str, field: str, url: str, baudrate: int) -> Any:
     place = only_port(device, field, url)
     options = {} if "://" in place else {"exclusive": True}
     try:
-        return serial.serial_for_url(place, baudrate=baudrate, timeout=SERIAL_WAIT_S, **options)
+        return serial.serial_for_url(
+            place,
+            baudrate=baudrate,
+            timeout=SERIAL_WAIT_S,
+            write_timeout=WRITE_WAIT_S,
+            **options,
+        )
     except (serial.SerialException, OSError, ValueError) as error:
         text = " ".join(str(error).split())
         hint = "another program has it: end that" if "lock" in text else "is it plugged in?"

@@ -14,6 +14,8 @@ from rig.errors import BenchError
 from targets.sections import ConsoleSettings
 
 WRITE_TIME_S = 5.0
+MAX_RING = 1 << 20
+"""Bytes of a ring; a size beyond it in the device's RAM is none, and never read."""
 
 
 class RttSource:
@@ -38,6 +40,9 @@ class RttSource:
             try:
                 if self._up is None:
                     self._find()
+                if self._up is not None and self._up.size > MAX_RING:
+                    # Overwritten by the device, or not yet written: it is looked for again.
+                    self._up = self._down = None
                 return bytes(self._up.read()) if self._up is not None else b""
             except exceptions.RTTError:
                 # The firmware has not set it up yet, or is just doing so.

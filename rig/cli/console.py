@@ -19,11 +19,19 @@ LOOK_S = 0.1
 
 
 class ConsoleSwitch(RecorderSwitch):
-    """Prints console lines as they are recorded."""
+    """Prints console lines as they are recorded, and goes on when no more of them are kept."""
+
+    _has_room = True
+
+    def spend(self, source: str, size: int) -> bool:
+        self._has_room = super().spend(source, size)
+        return True
 
     def record(self, channel: str, kind: str, **data: Any) -> Event | None:
         if channel == "console":
             print(data["text"], flush=True)
+            if not self._has_room:
+                return None
         return super().record(channel, kind, **data)
 
 

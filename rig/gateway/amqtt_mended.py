@@ -15,6 +15,8 @@ What is wrong upstream, and where it is mended here; a test of each tells when u
 | loses all but one of the messages just before DISCONNECT | `MendedHandler.handle_publish` |
 | ignores the new QoS of a repeated subscription (§3.8.4) | `add_subscription` |
 | finds a clean session present (§3.2.2.2), may sweep away one just begun | `_release` |
+| takes in messages faster than it gives them out, without bound | `_broadcast_queue` |
+| keeps every topic that was ever retained, without bound | `retain_message` |
 | keeps the will's RETAIN of the connection before | `_resume` |
 """
 
@@ -44,12 +46,10 @@ from amqtt.mqtt.unsubscribe import UnsubscribePacket
 from amqtt.session import ApplicationMessage, OutgoingApplicationMessage, Session
 from amqtt.utils import gen_client_id
 
+from rig.gateway import limits
 from rig.gateway.codec.topic_names import matches
 
 _log = logging.getLogger(__name__)
-
-# Messages that may wait for one client, connected or not; the limit of mosquitto.
-MAX_QUEUED = 1000
 
 LISTENER = "default"
 
@@ -143,6 +143,9 @@ class MendedBroker(Broker):  # type: ignore[misc]
     def __init__(self, host: str, username: str, password: str) -> None:
         listener = ListenerConfig(type=ListenerType.TCP, bind=f"{host}:0")
         super().__init__(BrokerConfig(listeners={LISTENER: listener}, plugins={}))
+        self._broadcast_queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(limits.MAX_BROADCASTS)
+        self._retained_bytes = 0
+        self._told_full = False
         self._credentials = f"{username}\0{password}".encode()
         self._tenures: dict[str, _Tenure] = {}
         self._greeting: set[str] = set()
@@ -280,7 +283,7 @@ class MendedBroker(Broker):  # type: ignore[misc]
         handler = self._get_handler(session)
         if handler is None:
             return
-        if handler.waiting + len(session.inflight_out) >= MAX_QUEUED:
+        if handler.waiting + len(session.inflight_out) >= limits.MAX_QUEUED:
             _lose(session)
             return
         task = asyncio.ensure_future(handler.mqtt_publish(topic, data, qos, retain=False))
@@ -312,6 +315,33 @@ class MendedBroker(Broker):  # type: ignore[misc]
                 qos = min(granted, message.qos or 0)
                 await handler.mqtt_publish(topic, message.data, qos, retain=True)
 
+    async def retain_message(
+        self,
+        source_session: Session | None,
+        topic_name: str | None,
+        data: bytes | bytearray | None,
+        qos: int | None = None,
+    ) -> None:
+        """Keep the message, as long as there is room; an empty one clears its topic (§3.3.1.3)."""
+        if topic_name is None:
+            return
+        cleared = self._retained_messages.pop(topic_name, None)
+        if cleared is not None:
+            self._retained_bytes -= len(topic_name) + len(cleared.data)
+        if not data:
+            return
+        size = len(topic_name) + len(data)
+        if (
+            len(self._retained_messages) >= limits.MAX_RETAINED
+            or self._retained_bytes + size > limits.MAX_RETAINED_BYTES
+        ):
+            if not self._told_full:
+                self._told_full = True
+                _log.warning("no room for more retained messages: %s is not kept", topic_name[:80])
+            return
+        self._retained_bytes += size
+        await super().retain_message(source_session, topic_name, data, qos)
+
     async def add_subscription(self, subscription: tuple[str, int], session: Session) -> int:
         code: int = await super().add_subscription(subscription, session)
         if code != AMQTT_MAGIC_VALUE_RET_SUBSCRIBED:
@@ -341,14 +371,19 @@ def _resume(session: Session, connecting: Session) -> Session:
 
 
 def _queue(session: Session, message: ApplicationMessage) -> None:
-    if session.retained_messages.qsize() >= MAX_QUEUED:
+    if session.retained_messages.qsize() >= limits.MAX_QUEUED:
         _lose(session)
         return
     session.retained_messages.put_nowait(message)
 
 
 def _lose(session: Session) -> None:
-    _log.warning("client %s has %d messages waiting: one is lost", session.client_id, MAX_QUEUED)
+    # Told once: who does not read would else fill the log instead of the memory.
+    if not getattr(session, "has_lost", False):
+        session.has_lost = True
+        _log.warning(
+            "client %s has %d messages waiting: more are lost", session.client_id, limits.MAX_QUEUED
+        )
 
 
 def _done(result: Any) -> asyncio.Future[Any]:

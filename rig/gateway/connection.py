@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from rig.errors import BenchError
-from rig.gateway import acts, policy
+from rig.gateway import acts, limits, policy
 from rig.gateway.acts import State
 from rig.gateway.broker_link import HIGH_WATER, BrokerLink
 from rig.gateway.codec import Connack, Decoder, Disconnect, MalformedPacket, Packet, encode
+from rig.gateway.codec.packets import UnsupportedConnect
 from rig.gateway.codec.reasons import Reason
 from rig.gateway.device_terms import MAX_TOPIC_ALIAS
 from rig.gateway.endpoint import BrokerEndpoint
@@ -97,11 +99,17 @@ class DeviceConnection(asyncio.Protocol):
         self._finished = False
         self._last_heard = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self._unread: int | None = None
 
     @property
     def thing(self) -> str | None:
         """The thing that the connection has proved to be, once it has."""
         return self._session.thing
+
+    def begin(self, peer: str, tls: bool) -> None:
+        """The connection is there; `peer` is an address and a port."""
+        self._tap.opened(peer, tls)
 
     def close(self, why: str, reason: Reason | None = None) -> None:
         """End the connection so that the will is published; without a reason as if the network
@@ -111,6 +119,13 @@ class DeviceConnection(asyncio.Protocol):
                 self._perform(self._session.say_goodbye(reason, why))
             self._end("to_device", why)
             self._settle()
+
+    def turn_away(self, why: str) -> None:
+        """End a connection that may still be amid its TLS handshake, which then fails."""
+        self.close(why)
+        if self._transport is None:
+            with contextlib.suppress(OSError):
+                self._raw.shutdown(socket.SHUT_RDWR)
 
     def check_identity(self) -> None:
         """End the connection if its peer is the thing no more that it was (§8.2 A2)."""
@@ -147,9 +162,13 @@ class DeviceConnection(asyncio.Protocol):
             return
         self._take_in(data)
         self._pump()
+        if self._decoder.is_amid:
+            self._watch_for_stall()
 
     def pause_writing(self) -> None:
         self._device_full = True
+        self._unread = None
+        self._watch_for_stall()
         self._adjust_reading()
 
     def resume_writing(self) -> None:
@@ -168,14 +187,36 @@ class DeviceConnection(asyncio.Protocol):
 
     def _take_in(self, data: bytes) -> None:
         self._last_heard = self._loop.time()
+        malformed = None
         try:
             packets: Sequence[Packet] = self._decoder.feed(data)
         except MalformedPacket as error:
             packets = error.before
-            self._malformed = error
+            malformed = error
+        if self.thing is None and len(packets) > 1:
+            # Whose the rest is shows with the first: no other device answers for it.
+            self._accept(packets[:1], self._size_of(packets[0]))
+            self._pump()
+            packets = packets[1:]
+        self._accept(packets, len(data))
+        self._malformed = malformed
+
+    def _accept(self, packets: Sequence[Packet], size: int) -> None:
+        """Record the packets, `size` bytes with what is not whole yet, and line them up."""
+        if not self._alive:
+            return
+        # A stranger is heard nevertheless: it may be a device that has done no wrong.
+        if not self._tap.spend(self.thing, len(packets), size) and self.thing is not None:
+            self.close(f"the device floods: {limits.RATION_SPENT}", Reason.QUOTA_EXCEEDED)
+            return
         for packet in packets:
             self._tap.record("from_device", packet)
         self._pending.extend(packets)
+
+    def _size_of(self, packet: Packet) -> int:
+        if isinstance(packet, UnsupportedConnect):
+            return 0
+        return len(encode(packet, self._decoder.level))
 
     def _salvage(self) -> None:
         """Read what the device sent before it reset the connection.
@@ -306,7 +347,8 @@ class DeviceConnection(asyncio.Protocol):
                     self._perform(self._ask(act))
                 case acts.Notify(notification):
                     self._host.pass_on(notification)
-                case acts.OpenBroker():
+                case acts.OpenBroker(connect):
+                    self._tap.known(connect.client_id)
                     self._opening = self._loop.create_task(self._open(act))
                 case acts.Lack(what):
                     self._host.lack(what)
@@ -362,7 +404,9 @@ class DeviceConnection(asyncio.Protocol):
             if not self._alive or transport is None or transport.is_closing():
                 return
             level = self._session.level
-            transport.write(b"".join([encode(packet, level) for packet in out]))
+            data = b"".join([encode(packet, level) for packet in out])
+            self._tap.spend(self.thing, len(out), len(data))
+            transport.write(data)
             # A failed write closes the transport: nothing of it reached the device.
             if not transport.is_closing():
                 for packet in out:
@@ -383,6 +427,8 @@ class DeviceConnection(asyncio.Protocol):
         if not keep_pending:
             self._pending.clear()
         self._tap.ended(direction, reason)
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
         transport = self._transport
         if transport is None:
             return
@@ -426,6 +472,25 @@ class DeviceConnection(asyncio.Protocol):
             )
         elif self._alive:
             self._set_timer(limit - silent, self._check_alive)
+
+    def _watch_for_stall(self) -> None:
+        if self._stall_timer is None and self._alive:
+            self._stall_timer = self._loop.call_later(limits.STALL_S, self._check_stall)
+
+    def _check_stall(self) -> None:
+        """End a connection whose device stands still, and so has buffers here for nothing."""
+        self._stall_timer = None
+        assert self._transport is not None
+        if self._device_full:
+            unread = self._transport.get_write_buffer_size()
+            if self._unread is not None and unread >= self._unread:
+                self.close(f"the device has read nothing for {limits.STALL_S:g} s")
+            self._unread = unread
+        elif not self._decoder.is_amid:
+            return
+        elif not self._deaf and self._loop.time() - self._last_heard >= limits.STALL_S:
+            self.close(f"a packet has stood half sent for {limits.STALL_S:g} s")
+        self._watch_for_stall()
 
     def _set_timer(self, seconds: float, callback: Callable[[], None]) -> None:
         if self._timer is not None:

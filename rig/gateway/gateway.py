@@ -16,6 +16,7 @@ from rig.gateway import policy, tls_buffers
 from rig.gateway.codec.reasons import Reason
 from rig.gateway.connection import DeviceConnection
 from rig.gateway.faults import FaultPlan
+from rig.gateway.limits import Strangers, max_strangers
 from rig.gateway.publisher import Publisher
 from rig.gateway.service import DeviceService, Registry
 from rig.gateway.settings import GatewaySettings
@@ -64,6 +65,7 @@ class Gateway:
         self._numbers = itertools.count(1)
         self._connections: set[DeviceConnection] = set()
         self._seats: dict[str, DeviceConnection] = {}
+        self._strangers: Strangers[DeviceConnection] = Strangers(max_strangers())
         self._listeners: dict[str, socket.socket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -153,6 +155,7 @@ class Gateway:
 
     async def take_seat(self, connection: DeviceConnection, thing: str) -> None:
         """See `Host`. The newest connection wins (MQTT 3.1.1 §3.1.4)."""
+        self._strangers.discard(connection)
         while (holder := self._seats.get(thing)) is not None:
             holder.close(
                 f"connection {connection.number} took over the client id",
@@ -163,6 +166,7 @@ class Gateway:
 
     def leave(self, connection: DeviceConnection) -> None:
         self._connections.discard(connection)
+        self._strangers.discard(connection)
         if connection.thing is not None and self._seats.get(connection.thing) is connection:
             del self._seats[connection.thing]
 
@@ -206,17 +210,24 @@ class Gateway:
                 _log.warning("cannot accept a connection: %s", error)
                 await asyncio.sleep(_ACCEPT_PAUSE_S)
                 continue
-            self._spawn(self._serve(sock, f"{peer[0]}:{peer[1]}", context))
+            self._spawn(self._serve(sock, peer, context))
+            # A queue that is never empty would else let nobody be served.
+            await asyncio.sleep(0)
 
-    async def _serve(self, sock: socket.socket, peer: str, context: ssl.SSLContext | None) -> None:
+    async def _serve(
+        self, sock: socket.socket, peer: tuple[str, int], context: ssl.SSLContext | None
+    ) -> None:
         assert self._loop is not None
         number = next(self._numbers)
         tls = context is not None
         self.before_open()
-        self.recorder.record("mqtt", "TCP_OPEN", dir="from_device", conn=number, peer=peer, tls=tls)
         identify = self._certified if tls else self._claimed
         connection = DeviceConnection(number, sock, identify, self)
+        connection.begin(f"{peer[0]}:{peer[1]}", tls)
         self._connections.add(connection)
+        greedy = self._strangers.add(connection, peer[0])
+        if greedy is not None:
+            greedy.turn_away(f"more than {len(self._strangers)} connections without CONNECT")
         try:
             await self._loop.connect_accepted_socket(
                 lambda: connection,

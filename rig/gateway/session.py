@@ -50,6 +50,7 @@ from rig.gateway.codec.packets import (
 from rig.gateway.codec.properties import Property, only, without
 from rig.gateway.codec.reasons import Reason, return_code
 from rig.gateway.device_terms import DeviceTerms, authenticates, for_broker, for_device
+from rig.gateway.limits import MAX_SUBSCRIPTIONS
 from rig.gateway.packet_ids import NoFreePacketId, PacketIds
 from rig.gateway.settings import MAX_PACKET
 from rig.jobs.outcome import Notification, Outcome
@@ -91,6 +92,8 @@ class Session:
     # SUBSCRIBEs on their way to the broker: packet identifier → codes, None where it decides.
     _subscribing: dict[int, list[int | None]] = field(default_factory=dict)
     _late_news: list[Notification] = field(default_factory=list)
+    # What it may be subscribed to; a resumed session begins anew, as it has no more room here.
+    _subscribed: set[str] = field(default_factory=set)
 
     # -- from the device -----------------------------------------------------------------------
 
@@ -159,6 +162,7 @@ class Session:
             case Subscribe():
                 yield from self._on_subscribe(packet)
             case Unsubscribe():
+                self._subscribed.difference_update(packet.filters)
                 yield Forward(packet)
             case Pingreq():
                 yield Send(Pingresp())
@@ -202,17 +206,23 @@ class Session:
         codes: list[int | None] = []
         allowed = []
         for topic_filter, options in packet.filters:
-            if policy.may_subscribe(self.thing, topic_filter):
+            if not policy.may_subscribe(self.thing, topic_filter):
+                codes.append(self._refusal_of(topic_filter))
+            elif self._is_one_too_many(topic_filter):
+                codes.append(SUBACK_FAILURE if self.level < LEVEL_5 else Reason.QUOTA_EXCEEDED)
+            else:
+                self._subscribed.add(topic_filter)
                 qos = min(options & 0x03, MAX_QOS)
                 allowed.append((topic_filter, options & ~0x03 | qos))
                 codes.append(None)
-            else:
-                codes.append(self._refusal_of(topic_filter))
         if allowed:
             self._subscribing[packet.pid] = codes
             yield Forward(replace(packet, filters=tuple(allowed)))
         else:
             yield Send(Suback(packet.pid, tuple(code for code in codes if code is not None)))
+
+    def _is_one_too_many(self, topic_filter: str) -> bool:
+        return topic_filter not in self._subscribed and len(self._subscribed) >= MAX_SUBSCRIPTIONS
 
     def _refusal_of(self, topic_filter: str) -> int:
         if self.level < LEVEL_5:

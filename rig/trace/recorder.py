@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,9 @@ Predicate = Callable[[Event], bool]
 _EVENTS_SHOWN = 5
 
 
+RATION = 512 << 20
+"""Bytes, about, that one source may put into a trace: an update of 4 MiB in the smallest blocks
+takes a tenth of it, a device that floods takes it in a minute."""
 LOOK_EVERY_S = 1.0
 """How often a waiter looks after the bench."""
 
@@ -52,9 +56,16 @@ class Recorder:
     `monotonic` gives seconds; the first event happens at `t` = 0.
     """
 
-    def __init__(self, header: Header, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        header: Header,
+        monotonic: Callable[[], float] = time.monotonic,
+        ration: int = RATION,
+    ) -> None:
         self.header = header
         self._monotonic = monotonic
+        self._ration = ration
+        self._spent: Counter[str] = Counter()
         self._lock = threading.RLock()
         self._events: list[Event] = []
         self._waiters: list[_Waiter] = []
@@ -65,6 +76,18 @@ class Recorder:
         """All events so far."""
         with self._lock:
             return tuple(self._events)
+
+    def spend(self, source: str, size: int) -> bool:
+        """Put `size` bytes, about, on the account of `source`; False once its ration is spent.
+
+        Who records for a device asks here first, so that no device fills the memory.
+        """
+        with self._lock:
+            before = self._spent[source]
+            self._spent[source] = before + size
+            if before <= self._ration < before + size:
+                self.record("rig", "NOTE", text=f"the part of {source} in the trace is full")
+            return before + size <= self._ration
 
     def record(
         self,
@@ -163,6 +186,11 @@ class RecorderSwitch:
     def is_on(self) -> bool:
         """Whether what is recorded now is kept; else nobody needs to make it up."""
         return self._recorder is not None
+
+    def spend(self, source: str, size: int) -> bool:
+        """See `Recorder.spend`; without a recorder nothing is spent."""
+        recorder = self._recorder
+        return recorder is None or recorder.spend(source, size)
 
     def record(
         self,

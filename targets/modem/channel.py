@@ -32,6 +32,7 @@ class Channel:
         self._lock = threading.Lock()
         self._credit = 0
         self._outgoing = b""
+        self._overrun = False
         self._closed = False
         self._bell, self._push = socket.socketpair()
         self._push.setblocking(False)
@@ -45,9 +46,14 @@ class Channel:
         self._ring()
 
     def transmit(self, data: bytes) -> None:
-        """Data from the device."""
+        """Data from the device; more than it has credit for ends the channel."""
         with self._lock:
-            self._outgoing += data
+            self._overrun = self._overrun or len(self._outgoing) + len(data) > CREDIT
+            if self._overrun:
+                # It sends without credit: whatever is kept would grow as fast as it can send.
+                self._outgoing = b""
+            else:
+                self._outgoing += data
         self._ring()
 
     def close(self) -> None:
@@ -87,6 +93,8 @@ class Channel:
             with self._lock:
                 if self._closed:
                     return
+                if self._overrun:
+                    raise ConnectionAbortedError("the device sent more than it had credit for")
                 room, waiting = min(self._credit, MAX_PAYLOAD), bool(self._outgoing)
             # TLS may hold bytes already that no select() knows of.
             ready = room > 0 and isinstance(connection, ssl.SSLSocket) and connection.pending() > 0

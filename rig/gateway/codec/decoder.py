@@ -81,6 +81,11 @@ class Decoder:
         del self._buffer[:start]
         return packets
 
+    @property
+    def is_amid(self) -> bool:
+        """Whether a packet has begun that is not whole yet."""
+        return bool(self._buffer)
+
     def _with_topic(self, packet: Publish) -> Publish:
         alias = number_of(packet.properties, Property.TOPIC_ALIAS, 0)
         if alias > self._max_alias:
