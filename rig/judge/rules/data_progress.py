@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rig.judge.rule import Findings, Rule, broken, kept, open_end
 from rig.judge.rules.data_blocks import completes
-from rig.judge.story import End, Kind, Story, Transfer
+from rig.judge.story import End, Fate, Kind, Story, Transfer
 from rig.judge.story import seen as s
 
 
@@ -45,6 +45,23 @@ def progress_of(transfer: Transfer) -> dict[int, s.Reported]:
     return found
 
 
+def cut_off_at(transfer: Transfer, stored: int) -> s.Seen | None:
+    """What ended the connection before a device with so many blocks could have said so.
+
+    A report is sent once, on the connection that brought the block; if it is lost before the device
+    sent anything more, nobody can tell whether it was about to report.
+    """
+    new = [datum.seen for datum in transfer.data if datum.fate is Fate.NEW]
+    if len(new) < stored:
+        return None
+    brought = new[stored - 1].line
+    lost = next((seen for seen in transfer.interruptions if seen.line > brought), None)
+    if lost is None:
+        return None
+    sent = (*transfer.requests, *transfer.reports)
+    return None if any(brought < seen.line < lost.line for seen in sent) else lost
+
+
 def reports_first_block(story: Story) -> Findings:
     for transfer in story.transfers:
         blocks = transfer.blocks
@@ -53,6 +70,8 @@ def reports_first_block(story: Story) -> Findings:
         first = progress_of(transfer).get(1)
         if first is not None:
             yield kept("progress was reported after the first block", first)
+        elif (lost := cut_off_at(transfer, 1)) is not None:
+            yield open_end("the connection ended right after the first block", lost)
         else:
             yield broken("no progress was reported after the first block", transfer.first)
 
@@ -91,6 +110,8 @@ def reports_at_multiples(story: Story) -> Findings:
         for count in range(frequency, passed + 1, frequency):
             if count in reported:
                 yield kept(f"progress was reported at {count} blocks", reported[count])
+            elif (lost := cut_off_at(transfer, count)) is not None:
+                yield open_end(f"the connection ended right after {count} blocks", lost)
             else:
                 yield broken(f"no progress was reported at {count} blocks", transfer.first)
 

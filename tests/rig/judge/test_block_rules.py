@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.rig.judge.tape import BLOCK, NEW, OLD, SIZE, Tape, check, offer
+from rig.judge.verdict import Outcome
+from tests.rig.judge.tape import BLOCK, NEW, OLD, SIZE, Tape, check, offer, outcomes
 
 INGEST = "0x000000e0: 0x00000000"
 SIGNATURE = "0x000000e3: 0x00000000"
@@ -290,6 +291,31 @@ def test_lost_progress_report() -> None:
     tape.data(2)
     completes(tape)
     check(tape, satisfied="DAT-037")
+
+
+def test_connection_lost_before_it_could_report() -> None:
+    tape = downloading()
+    tape.data(0)
+    tape.close()
+    tape.connect()
+    tape.request([1, 2])
+    tape.data(1)
+    tape.data(2)
+    completes(tape)
+    assert "DAT-034" not in outcomes(tape, Outcome.VIOLATED)
+
+
+def test_no_report_before_the_connection_was_lost() -> None:
+    tape = downloading()
+    tape.data(0)
+    tape.request([1, 2])
+    tape.close()
+    tape.connect()
+    tape.request([1, 2])
+    tape.data(1)
+    tape.data(2)
+    completes(tape)
+    assert "DAT-034" in outcomes(tape, Outcome.VIOLATED)
 
 
 def test_stops_after_a_lost_progress_report() -> None:
