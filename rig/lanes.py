@@ -23,8 +23,10 @@ from rig.interruption import interruption
 from targets.board import Board
 
 _PR_SET_PDEATHSIG = 1
-AT_ONCE = 4
+AT_ONCE = 8
 """Devices side by side at most, unless somebody asks for more."""
+PER_CORE_IF_A_PROGRAM = 2
+"""A program waits for timers and answers half its time; an emulated chip keeps its core busy."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,8 @@ class Lane:
 def devices_of(board: Board, wanted: int | None, *, own_broker: bool) -> int:
     """How many devices are tested side by side.
 
-    As many as the machine has cores, if a device is a program and the broker the bench's own; else
-    there is one. Raises `UsageError` for a wish that cannot be fulfilled.
+    As many emulated chips as the machine has cores, or twice as many programs, if the broker is the
+    bench's own; else there is one. Raises `UsageError` for a wish that cannot be fulfilled.
     """
     if wanted is not None and wanted < 1:
         raise UsageError(f"--devices {wanted}: one device is needed at least")
@@ -111,7 +113,8 @@ def devices_of(board: Board, wanted: int | None, *, own_broker: bool) -> int:
         if wanted not in (None, 1):
             raise UsageError(f"--devices {wanted}: {why_one}; leave it out")
         return 1
-    return wanted or min(len(os.sched_getaffinity(0)), AT_ONCE)
+    per_core = PER_CORE_IF_A_PROGRAM if board.driver == "process" else 1
+    return wanted or min(per_core * len(os.sched_getaffinity(0)), AT_ONCE)
 
 
 def open_lanes(tests: int, devices: int, run: Callable[[Lane], Ended]) -> list[Lane]:

@@ -120,7 +120,8 @@ def _parser() -> argparse.ArgumentParser:
         "--devices",
         type=int,
         metavar="N",
-        help="devices tested side by side; default: one a core, if the device is a program",
+        help="devices tested side by side; default: two a core for programs, one a core for "
+        "emulated chips, one for a real device",
     )
     words.add_argument(
         "--follow-states",

@@ -127,7 +127,7 @@ def test_one_device_unless_there_can_be_more(name: str, own_broker: bool, device
     assert devices_of(board, None, own_broker=own_broker) == devices
 
 
-@pytest.mark.parametrize("name", ["reference", "microbit-v1-virtual"])
-def test_as_many_as_there_are_cores(name: str) -> None:
+@pytest.mark.parametrize(("name", "per_core"), [("reference", 2), ("microbit-v1-virtual", 1)])
+def test_as_many_as_the_cores_carry(name: str, per_core: int) -> None:
     cores = len(os.sched_getaffinity(0))
-    assert devices_of(load_board(name), None, own_broker=True) == min(cores, 4)
+    assert devices_of(load_board(name), None, own_broker=True) == min(per_core * cores, 8)
