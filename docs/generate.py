@@ -33,6 +33,7 @@ ROOMS = {
     "rig.board_checks": "rig: bench, run, scenario, cli",
     "rig.by_hand": "rig: bench, run, scenario, cli",
     "rig.cli": "rig: bench, run, scenario, cli",
+    "rig.closing": "rig: bench, run, scenario, cli",
     "rig.compare": "rig: bench, run, scenario, cli",
     "rig.lanes": "rig: bench, run, scenario, cli",
     "rig.mutants": "rig: bench, run, scenario, cli",
@@ -41,6 +42,7 @@ ROOMS = {
     "rig.run": "rig: bench, run, scenario, cli",
     "rig.scenario": "rig: bench, run, scenario, cli",
     "rig.side_by_side": "rig: bench, run, scenario, cli",
+    "rig.soak": "rig: bench, run, scenario, cli",
     "targets": "targets",
     "conformance": "conformance",
 }

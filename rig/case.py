@@ -8,6 +8,9 @@ from pathlib import Path
 
 from rig.judge import Verdict
 
+SOAK_CASE = "soak-update-"
+"""How the cases of updates in a row are called; a number follows."""
+
 
 class CaseOutcome(Enum):
     """How a case ended; the three kinds of failure never mix."""

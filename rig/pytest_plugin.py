@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import gc
 import inspect
-import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from rig.bench import Bench, BenchOptions
 from rig.case import CaseOutcome, CaseResult
-from rig.errors import BenchError, OtarigError, UsageError
+from rig.closing import case_of_its_own, close_case, closed_on_failure, settle
+from rig.errors import BenchError, UsageError
 from rig.judge.catalogue import Profile
 from rig.lanes import devices_of
 from rig.powercut.power_cuts import PowerCuts
@@ -26,6 +26,7 @@ from rig.scenario import Cloud, Device, Scenario
 from rig.scenario.device import DeviceFailure
 from rig.scenario.scenario import RuleBroken
 from rig.side_by_side import CASE, SideBySide
+from rig.soak import Soak
 from targets.board import in_place_of, load_board
 from targets.driver import Capability
 
@@ -65,6 +66,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--transport", default=None, choices=["tls", "plain"])
     group.addoption("--devices", type=int, default=None, help="devices tested side by side")
     group.addoption("--repeat", type=int, default=1, help="run every scenario so many times")
+    group.addoption("--soak", type=int, default=0, help="make so many updates in a row, too")
     group.addoption("--waivers", type=Path, default=None, help="a TOML file of waivers")
     group.addoption("--sign-key", type=Path, default=None, help="a PEM key to sign with")
     group.addoption("--follow-states", action="store_true", help="in every scenario")
@@ -80,6 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs_power_cuts: cuts at operations of its memory")
     config.addinivalue_line("markers", "follows_states: in the memory of the running device")
     config.addinivalue_line("markers", "needs_custom_job: its application must claim a job")
+    config.addinivalue_line("markers", "soak: many updates in a row, if they are asked for")
     config.addinivalue_line("markers", "full_profile: a scenario that the core profile leaves out")
     if not config.getoption("--board"):
         return
@@ -127,6 +130,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if run is not None and run.profile is not Profile.FULL:
         # Not left out by the user: the profile is without them.
         items[:] = [item for item in items if item.get_closest_marker("full_profile") is None]
+    if not config.getoption("--soak"):
+        items[:] = [item for item in items if item.get_closest_marker("soak") is None]
     for item in items:
         if "scenario" not in getattr(item, "fixturenames", ()):
             continue
@@ -241,21 +246,14 @@ def good_case(bench: Bench, request: pytest.FixtureRequest) -> None:
     run: Run = request.config.stash[RUN]
     story = inspect.getdoc(good_case.__wrapped__) or ""  # type: ignore[attr-defined]
     name = f"{GOOD_CASE}-{run.lane + 1}" if run.lane else GOOD_CASE
-    case = run.cases[name] = CaseResult(name, story, ())
-    started = time.monotonic()
-    try:
-        with bench.scenario(case.name) as opened:
-            with closed_on_failure(run, case, opened):
-                opened.device.start()
-                opened.proves_alive()
-            close_case(run, case, opened)
-    except BaseException as error:
-        settle(case, error)
-        raise
-    else:
-        settle(case, None)
-    finally:
-        case.seconds = time.monotonic() - started
+    with case_of_its_own(run, bench, name, story) as opened:
+        opened.device.start()
+        opened.proves_alive()
+
+
+@pytest.fixture
+def soak(bench: Bench, request: pytest.FixtureRequest) -> Soak:
+    return Soak(bench, request.config.stash[RUN], request.config.getoption("--soak"))
 
 
 def missing_need(node: pytest.Item, bench: Bench) -> str | None:
@@ -285,62 +283,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         result = yield
     close_case(run, pyfuncitem.stash[CASE], opened)
     return result
-
-
-@contextmanager
-def closed_on_failure(run: Run, case: CaseResult, opened: Scenario) -> Iterator[None]:
-    """Close the case when what is within fails, in whichever way, and let the failure go on."""
-    try:
-        yield
-    except DeviceFailure as failure:
-        try:
-            close_case(run, case, opened)
-        except RuleBroken as broken:
-            # The rule that was broken says more than what did not happen thereafter.
-            raise RuleBroken(f"{failure}\n{broken}") from None
-        raise
-    except KeyboardInterrupt as interrupt:
-        abandon_case(run, case, opened)
-        settle(case, interrupt)
-        raise
-    except BaseException:
-        close_case(run, case, opened)
-        raise
-
-
-def close_case(run: Run, case: CaseResult, opened: Scenario) -> None:
-    """End the scenario, keep its trace, judge it. Raises `RuleBroken`."""
-    case.trace = run.trace_file(case.name)
-    case.verdicts = opened.close(case.trace)
-    broken = run.broken_rules(case.verdicts)
-    if broken:
-        raise RuleBroken("\n".join(broken))
-
-
-def abandon_case(run: Run, case: CaseResult, opened: Scenario) -> None:
-    """Switch the device off and keep the trace. Half a story is not judged."""
-    case.trace = run.trace_file(case.name)
-    opened.end()
-    opened.recorder.save(case.trace)
-
-
-def settle(case: CaseResult, error: BaseException | None) -> None:
-    """Write down how a case ended."""
-    while isinstance(error, BaseExceptionGroup):
-        # Of several things that failed in a teardown the first is the cause.
-        error = error.exceptions[0]
-    if error is None:
-        case.outcome, case.message = CaseOutcome.PASSED, ""
-    elif isinstance(error, DeviceFailure | RuleBroken):
-        case.outcome, case.message = CaseOutcome.FAILED, str(error)
-    elif isinstance(error, KeyboardInterrupt):
-        case.outcome, case.message = CaseOutcome.NOT_RUN, "was interrupted"
-    else:
-        # A scenario speaks of the device by these two alone; all else is the bench's fault.
-        case.outcome = CaseOutcome.ERROR
-        case.message = (
-            str(error) if isinstance(error, OtarigError) else f"{type(error).__name__}: {error}"
-        )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -20,6 +20,7 @@ from rig.errors import BenchError, UsageError
 from rig.judge import Outcome, Verdict
 from rig.judge.catalogue import DEFAULT_FILE, Profile, default_catalogue
 from rig.report.directory import write_report
+from rig.report.endurance import Endurance, endurance
 from rig.report.verdict import RunResult, binding_levels, decide
 from rig.report.waivers import load_waivers
 from rig.signing import SigningKey
@@ -52,6 +53,8 @@ class Run:
         self.cases: dict[str, CaseResult] = {}
         self.result: RunResult | None = None
         self.document: dict[str, Any] = {}
+        self.endurance: Endurance | None = None
+        """What updates in a row have shown, if some were asked for."""
         self.refusal = ""
         """What the user gave that no bench can be made of; there is no verdict then."""
         self.left_out: list[CaseResult] = []
@@ -159,6 +162,7 @@ class Run:
         }
         self.make_directory()
         try:
+            self.endurance = endurance(cases)
             self.document = write_report(
                 self.out,
                 self.result,
@@ -166,6 +170,7 @@ class Run:
                 device=device,
                 provenance=self._provenance(),
                 key=self._sign_key,
+                endurance=self.endurance,
             )
         except OSError as error:
             raise BenchError(

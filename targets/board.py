@@ -136,7 +136,7 @@ _NEEDS: tuple[tuple[str, str, Callable[[Board], bool]], ...] = (
     ("console", "url", lambda board: board.console.kind == "serial"),
     ("power", "on", lambda board: board.power.kind == "command"),
     ("power", "off", lambda board: board.power.kind == "command"),
-    ("witness", "elf", lambda board: bool(board.witness.state)),
+    ("witness", "elf", lambda board: bool(board.witness.state or board.witness.stack)),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from targets.modem.modem import Modem
 from targets.power import CommandPower, NoPower, Power, VirtualPower
 from targets.sections import ConsoleSettings
 from targets.slot_reading import record_flash, record_reading
+from targets.stack_meter import StackMeter, find_stack
 from targets.state_variable import StateVariable, find_state_variable
 from targets.state_witness import StateWitness, Write
 from targets.tool import run_tool
@@ -41,6 +42,8 @@ class ChipSession(Protocol):
     """Whether `read` works; without, flashing relies on the check of whoever does it."""
 
     def read(self, address: int, length: int) -> bytes: ...
+
+    def write_memory(self, address: int, words: Sequence[int]) -> None: ...
 
     def program(self, changes: Sequence[Piece]) -> None: ...
 
@@ -81,6 +84,8 @@ class ChipDriver(ABC):
         self._witness: StateWitness | None = None
         self._variable: StateVariable | None = None
         self._follows_states = False
+        self._stack: StackMeter | None = None
+        self._meters_memory = False
         self._powered = False
         self._running = False
 
@@ -172,6 +177,8 @@ class ChipDriver(ABC):
             self._recorder.record("power", "ON")
             if self._follows_states:
                 self._open_witness(session)
+            if self._meters_memory:
+                self._meter_stack(session)
             session.reset()
         except BaseException:
             self._let_go()
@@ -180,6 +187,15 @@ class ChipDriver(ABC):
 
     def follow_states(self, wanted: bool) -> None:
         self._follows_states = wanted
+
+    def meter_memory(self, wanted: bool) -> None:
+        self._meters_memory = wanted
+
+    def memory_needed(self) -> Mapping[str, int]:
+        session = self._require_running("memory_needed")
+        if self._stack is None:
+            raise BenchError(f"device {self.name!r}: its memory was not metered from power-on on")
+        return {"stack": self._stack.deepest(session)}
 
     def power_off(self) -> None:
         if self._powered:
@@ -252,6 +268,8 @@ class ChipDriver(ABC):
             found.add(Capability.POWER)
         if self._board.driver == "pyocd" and self._board.witness.state:
             found.add(Capability.STATE_WITNESS)
+        if self._board.driver == "pyocd" and self._board.witness.stack:
+            found.add(Capability.MEMORY)
         if self._board.console.kind != "none":
             found |= {Capability.CONSOLE, Capability.COMMANDS}
             if self._virtual is not None and self._board.console.kind == "rtt":
@@ -290,6 +308,12 @@ class ChipDriver(ABC):
         self._witness = StateWitness(
             session, self._variable, self._board.flash.slots, self._recorder
         )
+
+    def _meter_stack(self, session: ChipSession) -> None:
+        settings = self._board.witness
+        if self._stack is None:
+            self._stack = StackMeter(find_stack(elf_file(settings.elf), settings.stack))
+        self._stack.paint(session)
 
     def _open_modem(self, connection: Connection) -> None:
         settings = self._board.modem

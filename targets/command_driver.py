@@ -80,13 +80,16 @@ class CommandSession:
         )
 
     def watch(self, address: int, size: int) -> None:
-        raise self._no_watchpoint()
+        raise self._no_probe("following its state")
 
     def take_write(self, address: int, size: int, note: Callable[[Write], None]) -> bool:
-        raise self._no_watchpoint()
+        raise self._no_probe("following its state")
 
-    def _no_watchpoint(self) -> BenchError:
-        return BenchError(f"device {self._device!r}: following its state needs the driver pyocd")
+    def write_memory(self, address: int, words: Sequence[int]) -> None:
+        raise self._no_probe("metering its stack")
+
+    def _no_probe(self, what: str) -> BenchError:
+        return BenchError(f"device {self._device!r}: {what} needs the driver pyocd")
 
     def close(self) -> None:
         """Nothing to let go."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -30,6 +30,8 @@ class Capability(Enum):
     """Every write to the device's memory can be watched, and any content of it put back."""
     STATE_WITNESS = "state_witness"
     """Follow the agent's state in the device's memory."""
+    MEMORY = "memory"
+    """Tell how much memory the device has needed since it was switched on."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,17 @@ class StateFollower(Protocol):
 
     def follow_states(self, wanted: bool) -> None:
         """From the next power-on on, each change of the agent's state goes into the trace."""
+
+
+@runtime_checkable
+class MemoryMeter(Protocol):
+    """A driver with the capability `MEMORY`."""
+
+    def meter_memory(self, wanted: bool) -> None:
+        """From the next power-on on, what the device needs can be asked for."""
+
+    def memory_needed(self) -> Mapping[str, int]:
+        """The most since power-on, in bytes, by what it is; raises `BenchError` if it is off."""
 
 
 class Driver(Protocol):

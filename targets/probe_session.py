@@ -113,6 +113,11 @@ class ProbeSession:
             content = struct.pack(f"<{len(words)}I", *words)
             return content[address - first :][:length]
 
+    def write_memory(self, address: int, words: Sequence[int]) -> None:
+        """Write RAM, past the core; `address` is one of a word."""
+        with self._telling(f"writing {4 * len(words)} bytes at {address:#010x}"):
+            self._target.selected_core_or_raise.ap.write_memory_block32(address, words)
+
     def program(self, changes: Sequence[Piece]) -> None:
         """Erase and write sectors. Raises `BenchError` if pyOCD says that this failed."""
         with self._telling("flashing"):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from rig.errors import BenchError
@@ -22,6 +23,16 @@ from targets.pipe_lines import PipeLines
 
 SLOT_FILES = {"A": "slot_a.bin", "B": "slot_b.bin"}
 STOP_TIME_S = 5.0
+
+
+def _peak_resident(pid: int) -> int:
+    """In bytes; 0 for a process that has ended meanwhile."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text("ascii", "replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    peaks = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return next((int(line.split()[1]) * 1024 for line in peaks), 0)
 
 
 def agent_config(board: Board, root: Path, connection: Connection) -> dict[str, object]:
@@ -158,6 +169,17 @@ class ProcessDriver:
         self.power_off()
         shutil.rmtree(self._root, ignore_errors=True)
         self._config.unlink(missing_ok=True)
+
+    def meter_memory(self, wanted: bool) -> None:
+        """The operating system keeps count in any case."""
+
+    def memory_needed(self) -> Mapping[str, int]:
+        """The resident memory at its most, of its boot loader or of what that has started."""
+        loader = self._running("memory_needed").pid
+        children = Path(f"/proc/{loader}/task/{loader}/children").read_text("ascii")
+        return {
+            "resident": max(_peak_resident(pid) for pid in (loader, *map(int, children.split())))
+        }
 
     # -- console -------------------------------------------------------------------------------
 

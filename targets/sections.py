@@ -137,6 +137,11 @@ class WitnessSettings(Section):
         description="the image as it was linked, with debug information; firmware: that of "
         "targets/firmware",
     )
+    stack: tuple[()] | tuple[str, str] = Field(
+        (),
+        description="symbols at the lower and the upper end of the stack, whose deepest use an "
+        "endurance run tells: __StackLimit, __StackTop",
+    )
 
 
 class PowerSettings(Section):

@@ -17,6 +17,7 @@ from rig.cli.board_needs import ensure_board_needs
 from rig.cli.main import EXIT_BENCH, EXIT_OK, parser
 from rig.cli.progress import Progress
 from rig.cli.terminal import TerminalConsole
+from rig.endurance.trend import FEWEST
 from rig.errors import UsageError
 from rig.interruption import interruption
 from rig.judge.catalogue import DEFAULT_FILE
@@ -104,6 +105,12 @@ def _parser() -> argparse.ArgumentParser:
         "--repeat", type=int, default=1, metavar="N", help="run every scenario N times"
     )
     words.add_argument(
+        "--soak",
+        type=int,
+        metavar="N",
+        help="make N updates in a row, too, and plot how long each took and what memory it needed",
+    )
+    words.add_argument(
         "--waivers", type=Path, metavar="FILE", help="known violations somebody answers for (TOML)"
     )
     words.add_argument(
@@ -140,6 +147,10 @@ def _pytest_words(options: argparse.Namespace) -> list[str]:
     if options.repeat < 1:
         raise UsageError(f"--repeat {options.repeat}: a scenario is run once at least")
     words += ["--repeat", str(options.repeat)]
+    if options.soak is not None:
+        if options.soak < FEWEST:
+            raise UsageError(f"--soak {options.soak}: a trend takes {FEWEST} updates at least")
+        words += ["--soak", str(options.soak)]
     if options.waivers:
         words += ["--waivers", str(options.waivers)]
     if options.sign_key:

@@ -135,6 +135,8 @@ class Progress:
                 self._console.print(f"  {'  ' * (number > 0)}{safe(line)}", soft_wrap=True)
         if len(reasons) > MAX_REASONS:
             self._console.print(f"  … and {len(reasons) - MAX_REASONS} more in the report")
+        for line in self.run.endurance.lines() if self.run.endurance is not None else ():
+            self._console.print(line, soft_wrap=True)
         words = result.words(Level.MUST)
         always = [outcome.value for outcome in Outcome]
         shown = always + [caveat.value for caveat in Caveat if words[caveat.value]]

@@ -80,10 +80,14 @@ class _Answers:
         """Remember an answer; all are forgotten when they become too much."""
         size = len(payload) + sum(map(len, answer.blocks))
         if self._bytes + size > _MAX_REMEMBERED_BYTES:
-            self._known.clear()
-            self._bytes = 0
+            self.forget()
         self._known[stream.stream_id, stream.version, fmt, payload] = answer
         self._bytes += size
+
+    def forget(self) -> None:
+        """Drop all of them."""
+        self._known.clear()
+        self._bytes = 0
 
 
 class StreamServer:
@@ -98,9 +102,13 @@ class StreamServer:
         self._answers = _Answers()
 
     def forget_access(self) -> None:
-        """Streams have changed: who may read what is to be looked up again."""
+        """Streams have changed: who may read what is to be looked up again.
+
+        So are the answers: those of a stream that is done with would stay for nobody.
+        """
         self._access.clear()
         self._streams.clear()
+        self._answers.forget()
 
     def forget_access_of(self, things: Iterable[str]) -> None:
         """What these things have to do has changed: what they may read is to be looked up again."""

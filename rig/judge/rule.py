@@ -54,6 +54,13 @@ class Rule:
     requirement: str
     find: Callable[[Story], Iterable[Finding]]
     needs: str
+    _unseen: Verdict = field(init=False, repr=False)
+    """The verdict on most traces: one for all of them, as a long run keeps those of every case."""
+
+    def __post_init__(self) -> None:
+        why = f"the trace does not show {self.needs}"
+        unseen = Verdict(self.requirement, Outcome.NOT_OBSERVED, (), why)
+        object.__setattr__(self, "_unseen", unseen)
 
     def judge(self, story: Story) -> Verdict:
         """One broken occasion violates, else one kept satisfies; silence does neither."""
@@ -73,8 +80,7 @@ class Rule:
         if undecided is not None:
             lines, why = undecided.lines, undecided.why
             return Verdict(self.requirement, Outcome.NOT_OBSERVED, lines, why)
-        why = f"the trace does not show {self.needs}"
-        return Verdict(self.requirement, Outcome.NOT_OBSERVED, (), why)
+        return self._unseen
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from rig.case import CaseResult
 from rig.report.conformance_json import FILE_NAME, conformance, write_conformance_json
+from rig.report.endurance import Endurance
 from rig.report.html import report_html, write_report_html
 from rig.report.junit import junit, write_junit
 from rig.report.statement import statement, write_statement
@@ -24,12 +25,15 @@ def write_report(
     device: Mapping[str, Any],
     provenance: Mapping[str, Any],
     key: SigningKey,
+    endurance: Endurance | None = None,
 ) -> dict[str, Any]:
     """Write the report beside the traces in `out`/traces; returns conformance.json's document.
 
     `device` holds at least `board`. Raises `OSError`, and `TraceError` for a trace not as written.
     """
     document = conformance(result, suite=suite, device=device, provenance=provenance)
+    if endurance is not None:
+        document["endurance"] = endurance.as_json()
     write_conformance_json(document, out / FILE_NAME)
     properties = {
         "board": str(device.get("board", "")),
@@ -37,7 +41,7 @@ def write_report(
         **{name: str(value) for name, value in provenance.items()},
     }
     write_junit(junit(result, properties, result.bench_errors), out / "junit.xml")
-    page = report_html(result, device=device, provenance=provenance)
+    page = report_html(result, device=device, provenance=provenance, endurance=endurance)
     write_report_html(page, out / "report.html")
     _write_console(result.cases, out / "console.log")
     write_statement(statement(result, document, out), key, out)

@@ -17,6 +17,7 @@ from rig.judge.verdict import Outcome
 from rig.report import states
 from rig.report.case_page import case_page
 from rig.report.caveat import Caveat
+from rig.report.endurance import Endurance
 from rig.report.verdict import RequirementResult, RunResult, RunVerdict
 
 TEMPLATES = Path(__file__).parent / "page"
@@ -67,6 +68,7 @@ def report_html(
     *,
     device: Mapping[str, Any],
     provenance: Mapping[str, Any],
+    endurance: Endurance | None = None,
 ) -> str:
     """The page. Traces are read from the files that the cases name."""
     outcomes = [case.outcome for case in result.cases]
@@ -81,6 +83,7 @@ def report_html(
         outcomes=[(kind.value, outcomes.count(kind)) for kind in CaseOutcome],
         pages=[case_page(number, case, result) for number, case in enumerate(result.cases)],
         states=states,
+        endurance=endurance,
     )
 
 

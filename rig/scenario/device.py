@@ -86,6 +86,14 @@ class Device:
 
     def _start(self, connection: Connection) -> None:
         self.driver.provision(self.factory.content, connection)
+        self._boot()
+
+    def start_with_what_it_has(self) -> None:
+        """Switch on with what is in flash, and wait until the device is told of no job."""
+        self.driver.attach(self._connection)
+        self._boot()
+
+    def _boot(self) -> None:
         mark = self.mark()
         self.driver.power_on()
         try:

@@ -68,7 +68,13 @@ def test_an_earlier_report_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--repeat", "0"], ["--sign-key", "none.pem"], ["--waivers", "none.toml"]]
+    "arguments",
+    [
+        ["--repeat", "0"],
+        ["--soak", "7"],
+        ["--sign-key", "none.pem"],
+        ["--waivers", "none.toml"],
+    ],
 )
 def test_what_the_user_gets_wrong_is_told_in_one_line(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
